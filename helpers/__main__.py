@@ -1,0 +1,105 @@
+"""The command line: ``python -m helpers run | evaluate | train | params``."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import sys
+from pathlib import Path
+
+from .errors import LipSyncError, ParameterError
+
+
+def _pairs(texts: list[str]) -> dict[str, str]:
+    for text in texts:
+        if "=" not in text:
+            raise ParameterError(f"-p {text}: expected name=value")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def _run(args: argparse.Namespace) -> None:
+    from .notebook import runner
+
+    result = runner.run_all(args.video, args.audio, args.out, _pairs(args.p))
+    print(json.dumps(result))
+
+
+def _evaluate(args: argparse.Namespace) -> None:
+    from . import quality
+
+    rows = quality.measure(args.run_dir)
+    if args.json:
+        print(json.dumps(rows))
+        return
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [columns] + [[str(row.get(c, "")) for c in columns] for row in rows]
+    widths = [max(len(r[i]) for r in cells) for i in range(len(columns))]
+    for row in cells:
+        print("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
+
+
+def _train(args: argparse.Namespace) -> None:
+    from .training import data, generator, sync_expert
+
+    out = Path(args.out)
+    prepared = out / "prepared"
+    data.prepare(args.data, prepared)
+    if args.what == "expert":
+        path = sync_expert.train(prepared, out, args.steps, args.minutes, args.every)
+    else:
+        expert = Path(args.expert) if args.expert else out / "sync-compact.safetensors"
+        path = generator.train(prepared, expert, out, args.steps, args.minutes, args.every)
+    print(json.dumps(dict(weights=str(path))))
+
+
+def _params(args: argparse.Namespace) -> None:
+    from .params import markdown_table
+
+    print(markdown_table())
+
+
+def parser() -> argparse.ArgumentParser:
+    top = argparse.ArgumentParser(prog="python -m helpers", description="Lip-sync a video to a speech recording.")
+    commands = top.add_subparsers(dest="command", required=True)
+    run = commands.add_parser("run", help="execute the three notebooks on a clip and a recording")
+    run.add_argument("video", help="video or picture of a talking person")
+    run.add_argument("audio", help="sound or video with the speech")
+    run.add_argument("--out", required=True, metavar="RUN_DIR", help="folder that receives everything")
+    run.add_argument("-p", action="append", default=[], metavar="name=value", help="a parameter (see 'params')")
+    run.set_defaults(work=_run)
+    evaluate = commands.add_parser("evaluate", help="quality table of a run folder")
+    evaluate.add_argument("run_dir")
+    evaluate.add_argument("--json", action="store_true", help="print JSON in place of a table")
+    evaluate.set_defaults(work=_evaluate)
+    train = commands.add_parser("train", help="train the sync expert or the lip-sync generator on a folder of clips")
+    train.add_argument("what", choices=("expert", "generator"))
+    train.add_argument(
+        "--data", required=True, help="folder of clips, with a training.csv (file,speaker,split) or without"
+    )
+    train.add_argument("--out", required=True, help="folder for prepared data, checkpoints, logs and weights")
+    train.add_argument("--steps", type=int, default=20000)
+    train.add_argument("--minutes", type=float, help="end by the clock, with the learning rate's schedule fitted to it")
+    train.add_argument("--every", type=int, default=500, help="steps between validations and checkpoints")
+    train.add_argument("--expert", help="weights of a trained expert (generator only; default: that in --out)")
+    train.set_defaults(work=_train)
+    listing = commands.add_parser("params", help="table of all parameters")
+    listing.set_defaults(work=_params)
+    return top
+
+
+def main(argv: list[str] | None = None) -> int:
+    args = parser().parse_args(argv)
+    try:
+        args.work(args)
+        return 0
+    except LipSyncError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_status
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,147 @@
+"""Patch -> frame: where the drawn mouth goes, how it fades out, how its colour is matched.
+
+Everything happens in the smallest rectangle around the face, so the cost does not grow with the frame.
+"""
+
+from __future__ import annotations
+
+import math
+
+import cv2
+import numpy as np
+
+from .wav2lip import FACE
+
+# The mask is an ellipse over mouth, chin and lower cheeks, in units of d (eyes to mouth), centred below the mouth.
+MASK_DROP = 0.15
+MASK_HALF_WIDTH = 0.95
+MASK_HALF_HEIGHT = 0.95
+FEATHER = 0.35  # share of the ellipse's radius over which it fades out
+RING = (0.02, 0.5)  # mask values between which patch and frame are compared for colour
+
+
+def face_mask(landmarks: np.ndarray, x: int, y: int, width: int, height: int) -> np.ndarray:
+    """Feathered mask of the lower face for the rectangle at (x, y): ``float32 (height, width)`` in [0, 1].
+
+    ``landmarks`` ``(5, 2)`` in frame pixels. The ellipse follows the head's roll.
+    """
+    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    down = mouth - eyes
+    distance = max(1e-3, float(np.hypot(*down)))
+    down = down / distance
+    centre = mouth + MASK_DROP * distance * down
+    across = np.arange(x, x + width, dtype=np.float32)[None] - centre[0]
+    along = np.arange(y, y + height, dtype=np.float32)[:, None] - centre[1]
+    u = (across * down[1] - along * down[0]) / (MASK_HALF_WIDTH * distance)
+    v = (across * down[0] + along * down[1]) / (MASK_HALF_HEIGHT * distance)
+    inside = np.clip((1 - np.sqrt(u * u + v * v)) / FEATHER, 0, 1)
+    return (inside * inside * (3 - 2 * inside)).astype(np.float32)
+
+
+def face_rectangle(matrix: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
+    """Smallest rectangle x1, y1, x2, y2 of the frame that holds the square of a crop matrix (see ``faces``)."""
+    edge = np.array([[-0.5, -0.5, 1], [FACE - 0.5, -0.5, 1], [-0.5, FACE - 0.5, 1], [FACE - 0.5, FACE - 0.5, 1]])
+    corners = edge @ cv2.invertAffineTransform(matrix).T
+    (x1, y1), (x2, y2) = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
+    return max(0, int(x1)), max(0, int(y1)), min(width, int(x2) + 1), min(height, int(y2) + 1)
+
+
+def mask_rectangle(landmarks: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
+    """Rectangle x1, y1, x2, y2 of the frame outside which ``face_mask`` is 0 (of a circle around the ellipse)."""
+    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    distance = float(np.hypot(*(mouth - eyes)))
+    x, y = mouth + MASK_DROP * (mouth - eyes)
+    reach = max(MASK_HALF_WIDTH, MASK_HALF_HEIGHT) * distance
+    low, high = (math.floor(x - reach), math.floor(y - reach)), (math.ceil(x + reach) + 1, math.ceil(y + reach) + 1)
+    return max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
+
+
+def apply_maps(frame: np.ndarray, maps: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
+    """Warp and paint a face of a frame at the frame's own resolution; returns a new frame.
+
+    ``maps`` ``float32 (6, 96, 96)`` of ``CompactWav2Lip``, ``matrix`` ``(2, 3)`` frame -> crop, ``landmarks`` ``(5, 2)`` for
+    the mask, or None to use the whole square. Pixels where the mask is 0 stay as they are.
+    """
+    height, width = frame.shape[:2]
+    if landmarks is None:
+        x1, y1, x2, y2 = face_rectangle(matrix, width, height)
+    else:
+        x1, y1, x2, y2 = mask_rectangle(landmarks, width, height)
+    if x2 <= x1 or y2 <= y1:
+        return frame.copy()
+    local = matrix.copy()
+    local[:, 2] += matrix[:, :2] @ (x1, y1)
+
+    def place(planes: np.ndarray, border: int) -> np.ndarray:
+        flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+        planes = np.ascontiguousarray(planes.transpose(1, 2, 0))
+        return cv2.warpAffine(planes, local, (x2 - x1, y2 - y1), flags=flags, borderMode=border)
+
+    flow_alpha = place(maps[:3], cv2.BORDER_CONSTANT)
+    paint = place(np.clip(maps[3:], 0, 1) * 255, cv2.BORDER_REPLICATE)
+    turn = np.linalg.inv(matrix[:, :2]).astype(np.float32) * (FACE / 2)  # half face widths -> frame pixels
+    u, v, alpha = cv2.split(flow_alpha)
+    columns = np.arange(x1, x2, dtype=np.float32)[None] + turn[0, 0] * u + turn[0, 1] * v
+    rows = np.arange(y1, y2, dtype=np.float32)[:, None] + turn[1, 0] * u + turn[1, 1] * v
+    made = cv2.remap(frame, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    made = cv2.blendLinear(made.astype(np.float32), paint, 1 - alpha, alpha)
+    mask = None if landmarks is None else face_mask(landmarks, x1, y1, x2 - x1, y2 - y1)
+    return put(frame, made, x1, y1, mask)
+
+
+def put(frame: np.ndarray, made: np.ndarray, x: int, y: int, mask: np.ndarray | None) -> np.ndarray:
+    """``made`` (float32, 0 to 255) into a copy of the frame at (x, y), through a mask of its size if there is one."""
+    result = frame.copy()
+    part = result[y : y + made.shape[0], x : x + made.shape[1]]
+    if mask is not None:
+        made = cv2.blendLinear(np.ascontiguousarray(part, np.float32), made, 1 - mask, mask)
+    part[:] = cv2.convertScaleAbs(made.clip(0))  # rounds to nearest, and stops at 255
+    return result
+
+
+def paste_box(frame: np.ndarray, patch: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
+    """Upstream's hard paste, bit for bit (``inference.py``): patch ``float (96, 96, 3)`` in [0, 1] into a box."""
+    x1, y1, x2, y2 = box
+    result = frame.copy()
+    result[y1:y2, x1:x2] = cv2.resize((patch * np.float32(255)).astype(np.uint8), (x2 - x1, y2 - y1))
+    return result
+
+
+def paste_feathered(
+    frame: np.ndarray, patch: np.ndarray, box: tuple[int, int, int, int], landmarks: np.ndarray
+) -> np.ndarray:
+    """Patch ``float (96, 96, 3)`` in [0, 1] into a box through the mask, its colour matched on the mask's edge."""
+    x1, y1, x2, y2 = box
+    made = cv2.resize(patch.astype(np.float32) * 255, (x2 - x1, y2 - y1), interpolation=cv2.INTER_CUBIC)
+    mask = face_mask(landmarks, x1, y1, x2 - x1, y2 - y1) * _box_fade(x2 - x1, y2 - y1)
+    ring = (mask > RING[0]) & (mask < RING[1])
+    if ring.any():
+        made += (frame[y1:y2, x1:x2][ring].astype(np.float32) - made[ring]).mean(axis=0)
+    return put(frame, made, x1, y1, mask)
+
+
+def _box_fade(width: int, height: int) -> np.ndarray:
+    """1 inside a rectangle, fading to 0 at its left, right and lower edge: no mask ends in a hard line."""
+    across = np.minimum(np.arange(width), np.arange(width)[::-1]) / max(1, 0.1 * width)
+    down = np.arange(height)[::-1] / max(1, 0.1 * height)
+    return np.clip(np.minimum(across[None], down[:, None]), 0, 1).astype(np.float32)
+
+
+def output_matrix(matrix: np.ndarray, place: tuple[int, int, int, int], width: int, height: int) -> np.ndarray:
+    """Crop matrix for a source frame -> that for the same frame scaled into rectangle x, y, w, h of the result."""
+    x, y, w, h = place
+    sx, sy = w / width, h / height
+    back = np.array([[1 / sx, 0, (0.5 - x) / sx - 0.5], [0, 1 / sy, (0.5 - y) / sy - 0.5], [0, 0, 1]])
+    return matrix @ back
+
+
+def output_points(points: np.ndarray, place: tuple[int, int, int, int], width: int, height: int) -> np.ndarray:
+    """Points ``(..., 2)`` of a source frame in the result's pixels."""
+    x, y, w, h = place
+    scale = np.array([w / width, h / height])
+    return (points + 0.5) * scale - 0.5 + [x, y]
+
+
+def face_size(matrix: np.ndarray) -> float:
+    """Side of the crop square in frame pixels."""
+    return FACE / math.sqrt(abs(np.linalg.det(matrix[:, :2])))

@@ -1,0 +1,33 @@
+"""Errors that a user can act on: one line that says what was wrong with which input and what to do."""
+
+
+class LipSyncError(Exception):
+    """Base of all errors that are shown to the user as one line. ``exit_status`` is the command line's."""
+
+    exit_status = 2
+
+
+class InputError(LipSyncError):
+    """A file that is missing, unreadable or of the wrong kind."""
+
+
+class ParameterError(LipSyncError):
+    """An unknown parameter, or a value outside its range."""
+
+
+class NoFaceError(LipSyncError):
+    """No usable face in the whole clip."""
+
+
+class WeightsError(LipSyncError):
+    """Weights that are missing, corrupt or of another architecture."""
+
+
+class RunError(LipSyncError):
+    """A run folder that cannot be used: not writable, of another input, or incomplete."""
+
+
+class MediaError(LipSyncError):
+    """ffmpeg failed on a file that looked usable: our own failure, not the input's."""
+
+    exit_status = 1

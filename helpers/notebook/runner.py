@@ -1,0 +1,74 @@
+"""The three notebooks, headless, by papermill."""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+from pathlib import Path
+from typing import Any
+
+import nbformat
+import papermill
+from papermill.exceptions import PapermillExecutionError
+
+from .. import errors, params, run
+from ..errors import LipSyncError
+from ..params import FIELDS, NOTEBOOKS, ROOT
+
+FOLDER = ROOT / "notebooks"
+
+
+def run_all(video: str, audio: str, run_dir: str, values: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Execute 01, 02 and 03 in order; the executed notebooks, videos and run.json land in ``run_dir``.
+
+    Returns the run's summary. Raises LipSyncError (bad input, in one line) as the helpers do in a notebook.
+    """
+    given = dict(
+        values or {}, video=os.path.abspath(video), audio=os.path.abspath(audio), run_dir=os.path.abspath(run_dir)
+    )
+    checked = params.build(**given)
+    run.open_folder(checked)
+    for notebook in NOTEBOOKS:
+        execute(notebook, Path(run_dir), {name: getattr(checked, name) for name in given if _shown(notebook, name)})
+    return run.summary(run.read(run_dir))
+
+
+def _shown(notebook: str, name: str) -> bool:
+    return notebook[1] in FIELDS[name].metadata["where"]
+
+
+def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
+    """Execute one notebook with parameters into ``run_dir/NOTEBOOK.ipynb``; its path.
+
+    An error that the helpers raised inside it is raised here again under its own type.
+    """
+    out = run_dir / f"{notebook}.ipynb"
+    print(f"{notebook} -> {out}", file=sys.stderr)
+    try:
+        papermill.execute_notebook(
+            FOLDER / f"{notebook}.ipynb",
+            out,
+            values,
+            kernel_name="python3",
+            cwd=str(FOLDER),
+            progress_bar=False,
+            extra_arguments=["--IPKernelApp.log_level=40"],
+        )
+    except PapermillExecutionError as error:
+        kind = getattr(errors, error.ename.rpartition(".")[2], None)
+        if isinstance(kind, type) and issubclass(kind, LipSyncError):
+            raise kind(re.sub(r"\x1b\[[0-9;]*m", "", error.evalue)) from None
+        raise
+    return out
+
+
+def refresh_parameter_cells() -> None:
+    """Write the parameters of ``params`` into the notebooks' cells tagged ``parameters``."""
+    for notebook in NOTEBOOKS:
+        path = FOLDER / f"{notebook}.ipynb"
+        document = nbformat.read(path, as_version=4)
+        for cell in document.cells:
+            if "parameters" in cell.metadata.get("tags", []):
+                cell.source = params.parameter_cell(notebook)
+        nbformat.write(document, path)

@@ -1,0 +1,139 @@
+"""Figures of a finished run, with the source clip as the anchor row.
+
+A figure of a generated clip means little alone: read it beside the source's.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+
+from . import audio, blend, faces, media, plan as plans, render, run, syncnet, weights
+from .plan import Plan
+from .syncnet import SyncExpert
+from .wav2lip import FACE
+
+MEASURED = 192  # px, side of the face crop on which sharpness is measured
+MOUTH_ROWS, MOUTH_COLUMNS = (0.50, 0.85), (0.25, 0.75)  # the mouth's part of the face square
+PICTURES = 60  # frames, evenly spread, on which sharpness and PSNR are measured
+
+
+def sharpness(picture: np.ndarray) -> float:
+    """Standard deviation of the Laplacian of the grey picture (Pech-Pacheco et al., 2000, square root of theirs)."""
+    return float(cv2.Laplacian(cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY), cv2.CV_64F).std())
+
+
+def mouth_part(crop: np.ndarray) -> np.ndarray:
+    """The mouth's rectangle of a face crop of any size."""
+    size = len(crop)
+    (top, bottom), (left, right) = ([round(v * size) for v in pair] for pair in (MOUTH_ROWS, MOUTH_COLUMNS))
+    return crop[top:bottom, left:right]
+
+
+def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
+    """Peak signal-to-noise ratio in dB of two ``uint8`` pictures over a ``bool (H, W)`` mask; infinite if equal."""
+    error = np.square(a[where].astype(np.float64) - b[where]).mean()
+    return math.inf if error == 0 else 10 * math.log10(255**2 / error)
+
+
+def outside_mask(plan: Plan, n: int) -> np.ndarray:
+    """``bool (H, W)``: pixels of output frame ``n`` that re-drawing leaves alone."""
+    outside = np.ones(plan.size[::-1], bool)
+    if plan.redrawn[n]:
+        points = render.landmarks(plan, n)
+        x1, y1, x2, y2 = blend.mask_rectangle(points, *plan.size)
+        outside[y1:y2, x1:x2] = blend.face_mask(points, x1, y1, x2 - x1, y2 - y1) == 0
+    return outside
+
+
+def _face_crop(frame: np.ndarray, plan: Plan, n: int, size: int) -> np.ndarray:
+    scale = np.diag([size / FACE, size / FACE, 1.0])
+    scale[:2, 2] = (size / FACE - 1) / 2
+    matrix = (scale @ np.vstack([render.crop_matrix(plan, n), [0, 0, 1]]))[:2]
+    return faces.crop(frame, matrix, size)
+
+
+def sync_score(frames: Iterator[np.ndarray], plan: Plan, windows: np.ndarray, expert: SyncExpert) -> dict[str, float]:
+    """Sync confidence, offset and cosine over the longest run of frames with a face, with one mel window a frame."""
+    first, count = max(
+        ((first, count) for state, first, count in run.states(plan) if state == "redrawn"),
+        key=lambda r: r[1],
+        default=(0, 0),
+    )
+    last = min(first + count, len(windows))
+    if last - first < 2 * syncnet.FRAMES:
+        return {}
+    crops = []
+    for n, frame in enumerate(frames):
+        if n >= last:
+            break
+        if n >= first:
+            crops.append(_face_crop(frame, plan, n, FACE))
+    return syncnet.score(syncnet.similarity(expert, np.stack(crops), windows[first : first + len(crops)]))
+
+
+def measure(run_dir: str | Path) -> list[dict[str, Any]]:
+    """Rows of the quality table: source, lipsync, restored (those that are there).
+
+    length_error_ms against the plan; sharpness of mouth and face; psnr_outside in dB against the source outside the
+    mask; sync_confidence, sync_offset (frames; positive: mouth early) and sync_cosine under the compact expert. The
+    source is scored with its own sound, the others with the speech they were given.
+    """
+    record = run.read(run_dir)
+    plan = plans.load(Path(run_dir, "plan.npz"))
+    source = record["inputs"]["video"]["path"]
+    expert = weights.sync_expert()
+    drawn = np.flatnonzero(plan.redrawn)
+    some = drawn[np.linspace(0, len(drawn) - 1, min(PICTURES, len(drawn))).astype(int)] if len(drawn) else drawn
+    originals = _pictures(render.source_pictures(plan, source, 0, plan.frames), some)
+    rows = [dict(video="source", frames=plan.frames) | _sharpness(originals, plan)]
+    if expert and record["inputs"]["video"]["audio_codec"]:
+        rows[0] |= _source_sync(source, plan, expert)
+    for name, result in record["results"].items():
+        own = _pictures(media.read_frames(result["path"], plan.fps, 0, plan.frames), some)
+        width, height = plan.size
+        ratios = [psnr(own[n][:height, :width], originals[n], outside_mask(plan, n)) for n in own]
+        row = dict(
+            video=name, frames=result["frames"],
+            frames_redrawn=len(drawn), frames_passed_through=plan.frames - len(drawn),
+            length_error_ms=round(1000 * (result["duration_s"] - float(plan.duration)), 3),
+            psnr_outside=round(float(np.mean(ratios)), 2) if ratios else None,
+        )  # fmt: skip
+        row |= _sharpness(own, plan)
+        if expert:
+            centred = audio.window_starts(plan.frames, plan.fps, plan.mel.shape[1], "centred")
+            windows = audio.mel_windows(plan.mel, centred)
+            row |= _sync_columns(sync_score(media.read_frames(result["path"], plan.fps), plan, windows, expert))
+        rows.append(row)
+    return rows
+
+
+def _pictures(frames: Iterator[np.ndarray], numbers: np.ndarray) -> dict[int, np.ndarray]:
+    wanted = set(numbers.tolist())
+    return {n: frame for n, frame in enumerate(frames) if n in wanted}
+
+
+def _sharpness(pictures: dict[int, np.ndarray], plan: Plan) -> dict[str, float]:
+    crops = [_face_crop(frame, plan, n, MEASURED) for n, frame in pictures.items()]
+    if not crops:
+        return {}
+    return dict(
+        sharpness_mouth=round(float(np.mean([sharpness(mouth_part(c)) for c in crops])), 2),
+        sharpness_face=round(float(np.mean([sharpness(c) for c in crops])), 2),
+    )
+
+
+def _source_sync(source: str, plan: Plan, expert: SyncExpert) -> dict[str, float]:
+    mel = audio.melspectrogram(media.read_audio(source))
+    count = min(plan.frames, int(plan.source.max()) + 1)
+    windows = audio.mel_windows(mel, audio.window_starts(count, plan.fps, mel.shape[1], "centred"))
+    return _sync_columns(sync_score(render.source_pictures(plan, source, 0, count), plan, windows, expert))
+
+
+def _sync_columns(result: dict[str, float]) -> dict[str, float]:
+    return {f"sync_{k}": round(v, 3) for k, v in result.items()}

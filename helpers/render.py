@@ -1,0 +1,146 @@
+"""A range of output frames, from source frames to finished frames: the only place that holds pixels.
+
+Batches are cut by absolute frame number and always full (empty rows are zeros), so a frame's pixels depend on the
+plan alone, not on where a range starts or what else is in it.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import defaultdict
+from collections.abc import Iterator
+
+import cv2
+import numpy as np
+import torch
+from torch import nn
+
+from . import audio, blend, faces, media, params, wav2lip
+from .params import Params
+from .plan import Plan
+from .restore import RESTORERS
+from .wav2lip import FACE
+
+
+def crop_matrix(plan: Plan, n: int) -> np.ndarray:
+    """Matrix that maps pixels of output frame ``n`` to the 96x96 square of its face."""
+    matrix = faces.crop_matrix(plan.faces.landmarks[plan.source[n]], FACE)
+    return blend.output_matrix(matrix, plan.place, *plan.source_size)
+
+
+def face_rectangle(plan: Plan, n: int) -> tuple[int, int, int, int]:
+    """Smallest rectangle x1, y1, x2, y2 of output frame ``n`` that holds the face square."""
+    return blend.face_rectangle(crop_matrix(plan, n), *plan.size)
+
+
+def landmarks(plan: Plan, n: int) -> np.ndarray:
+    """Five landmarks in pixels of output frame ``n``: ``float64 (5, 2)``."""
+    return blend.output_points(plan.faces.landmarks[plan.source[n]], plan.place, *plan.source_size)
+
+
+def face_box(plan: Plan, n: int, pads: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+    """Box with pads x1, y1, x2, y2 in whole pixels of output frame ``n``."""
+    box = faces.padded_box(plan.faces.box[plan.source[n]], pads, *plan.source_size)
+    if plan.place == (0, 0, *plan.source_size):
+        return box
+    x1, y1, x2, y2 = np.round(
+        blend.output_points(np.reshape(box, (2, 2)) - 0.5, plan.place, *plan.source_size) + 0.5
+    ).ravel()
+    return int(x1), int(y1), int(x2), int(y2)
+
+
+def source_pictures(plan: Plan, video: str, start: int, stop: int) -> Iterator[np.ndarray]:
+    """Source frames of output frames start to stop, scaled and placed as the result will be."""
+    x, y, w, h = plan.place
+    scaled = None if (w, h) == plan.source_size else (w, h)
+    for frame in media.read_indexed(video, plan.fps, plan.source[start:stop], size=scaled):
+        if plan.size != (w, h):
+            below, right = plan.size[1] - h - y, plan.size[0] - w - x
+            frame = cv2.copyMakeBorder(frame, y, below, x, right, cv2.BORDER_CONSTANT)
+        yield frame
+
+
+def box_pads(p: Params) -> tuple[int, int, int, int]:
+    """Pads (top, bottom, left, right); none for a box given by hand, as in Wav2Lip's ``inference.py``."""
+    return (0, 0, 0, 0) if p.box else tuple(int(v) for v in params.numbers("pads", p.pads, 4))
+
+
+def face_input(frame: np.ndarray, plan: Plan, n: int, net: nn.Module, pads: tuple[int, int, int, int]) -> np.ndarray:
+    """What the network sees of output frame ``n``: ``uint8 (96, 96, 3)`` RGB."""
+    if isinstance(net, wav2lip.Wav2Lip):
+        x1, y1, x2, y2 = face_box(plan, n, pads)
+        return cv2.resize(frame[y1:y2, x1:x2], (FACE, FACE))
+    return faces.crop(frame, crop_matrix(plan, n), FACE)
+
+
+def compose(
+    frame: np.ndarray, patch: np.ndarray, plan: Plan, n: int, net: nn.Module, pads: tuple[int, int, int, int], mode: str
+) -> np.ndarray:
+    """Output frame ``n`` with its drawn patch in place (``mode``: see the parameter ``blend``)."""
+    points = landmarks(plan, n)
+    if isinstance(net, wav2lip.Wav2Lip):
+        box = face_box(plan, n, pads)
+        return blend.paste_box(frame, patch, box) if mode == "box" else blend.paste_feathered(frame, patch, box, points)
+    return blend.apply_maps(frame, patch, crop_matrix(plan, n), None if mode == "box" else points)
+
+
+def render(
+    plan: Plan, video: str, net: nn.Module, p: Params, start: int, stop: int, restorer: str = "none",
+    times: dict[str, float] | None = None,
+) -> Iterator[np.ndarray]:  # fmt: skip
+    """Finished frames start to stop; ``start`` is a multiple of the batch size. ``times`` gets seconds by stage."""
+    times = defaultdict(float) if times is None else times
+    pads = box_pads(p)
+    precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
+    redrawn = plan.redrawn
+    pictures = media.prefetch(source_pictures(plan, video, start, stop), depth=p.batch_size)
+    for first in range(start, stop, p.batch_size):
+        numbers = range(first, min(first + p.batch_size, stop))
+        clock = time.perf_counter()
+        frames = [next(pictures) for _ in numbers]
+        clock = _lap(times, "decode", clock)
+        mine = [n for n in numbers if redrawn[n]]
+        patches = {}
+        if mine:
+            inputs = np.zeros((p.batch_size, FACE, FACE, 3), np.uint8)
+            windows = np.zeros((p.batch_size, audio.N_MELS, audio.WINDOW), np.float32)
+            for n in mine:
+                inputs[n - first] = face_input(frames[n - first], plan, n, net, pads)
+            windows[[n - first for n in mine]] = audio.mel_windows(plan.mel, plan.mel_start[mine])
+            clock = _lap(times, "crop", clock)
+            made = wav2lip.generate(net, windows, inputs, precision)
+            patches = {n: made[n - first] for n in mine}
+            clock = _lap(times, "network", clock)
+        for n, frame in zip(numbers, frames, strict=True):
+            clock = time.perf_counter()
+            if n in patches:
+                frame = compose(frame, patches[n], plan, n, net, pads, p.blend)
+                clock = _lap(times, "blend", clock)
+                if restorer != "none":
+                    frame = RESTORERS[restorer](frame, landmarks(plan, n), crop_matrix(plan, n), p.strength)
+                    _lap(times, "restore", clock)
+            yield frame
+
+
+def _lap(times: dict[str, float], stage: str, since: float) -> float:
+    now = time.perf_counter()
+    times[stage] += now - since
+    return now
+
+
+def preview(plan: Plan, video: str, net: nn.Module, p: Params, n: int) -> dict[str, np.ndarray]:
+    """One frame with everything on the way to it: source, input, patch or maps, mask, made."""
+    frame = next(source_pictures(plan, video, n, n + 1))
+    pads = box_pads(p)
+    seen = face_input(frame, plan, n, net, pads)
+    window = audio.mel_windows(plan.mel, plan.mel_start[[n]])
+    precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
+    patch = wav2lip.generate(net, window, seen[None], precision)[0]
+    made = compose(frame, patch, plan, n, net, pads, p.blend)
+    if patch.shape[0] == 6:
+        pixels = torch.from_numpy(seen).permute(2, 0, 1)[None].float() / 255
+        drawn = wav2lip.warp_and_paint(pixels, torch.from_numpy(patch)[None])[0].permute(1, 2, 0).clamp(0, 1).numpy()
+    else:
+        drawn = patch
+    mask = blend.face_mask(landmarks(plan, n), 0, 0, *plan.size)
+    return dict(source=frame, seen=seen, window=window[0], patch=patch, drawn=drawn, mask=mask, made=made)

@@ -1,0 +1,126 @@
+"""The compact sync expert: does this mouth belong to this sound?
+
+SyncNet (Chung and Zisserman, "Out of time", 2016) in the colour variant of Wav2Lip (Prajwal et al., 2020), narrower:
+five lower half faces and one mel window become two vectors, whose cosine is high when they belong together.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+FRAMES = 5  # pictures that the expert sees at once
+FACE_HALF = 48  # px: first row of the lower half of a 96x96 face
+EXPERT_WIDTH = 0.375
+
+
+class ConvBlock(nn.Module):
+    """Convolution, batch norm, optional skip, ReLU: the block of every network here.
+
+    The attribute name ``conv_block`` is Wav2Lip's (``models/conv.py``), so its checkpoints load by name.
+    """
+
+    def __init__(self, cin, cout, kernel_size, stride, padding, residual=False, output_padding=None):
+        super().__init__()
+        if output_padding is None:
+            conv = nn.Conv2d(cin, cout, kernel_size, stride, padding)
+        else:
+            conv = nn.ConvTranspose2d(cin, cout, kernel_size, stride, padding, output_padding)
+        self.conv_block = nn.Sequential(conv, nn.BatchNorm2d(cout))
+        self.residual = residual
+
+    def forward(self, x):
+        y = self.conv_block(x)
+        return F.relu(y + x if self.residual else y)
+
+
+def residual(channels: int) -> ConvBlock:
+    return ConvBlock(channels, channels, 3, 1, 1, residual=True)
+
+
+def audio_encoder(width: float) -> nn.Sequential:
+    """Mel window ``(B, 1, 80, 16)`` -> ``(B, 512 width, 1, 1)``; at width 1 it is Wav2Lip's, key for key."""
+    c32, c64, c128, c256, c512 = (round(c * width) for c in (32, 64, 128, 256, 512))
+    return nn.Sequential(
+        ConvBlock(1, c32, 3, 1, 1), residual(c32), residual(c32),
+        ConvBlock(c32, c64, 3, (3, 1), 1), residual(c64), residual(c64),
+        ConvBlock(c64, c128, 3, 3, 1), residual(c128), residual(c128),
+        ConvBlock(c128, c256, 3, (3, 2), 1), residual(c256),
+        ConvBlock(c256, c512, 3, 1, 0), ConvBlock(c512, c512, 1, 1, 0),
+    )  # fmt: skip
+
+
+class SyncExpert(nn.Module):
+    """Two encoders with one embedding space.
+
+    ``forward(mel (B, 1, 80, 16), faces (B, 15, 48, 96))`` gives two unit vectors a row, ``float32 (B, D)`` each.
+    Faces are the lower halves of five consecutive 96x96 crops, RGB in [0, 1], channels stacked.
+    """
+
+    def __init__(self, width: float = EXPERT_WIDTH):
+        super().__init__()
+        self.width = width
+        c64, c128, c256, c512 = (round(c * width) for c in (64, 128, 256, 512))
+        self.face_encoder = nn.Sequential(
+            nn.PixelUnshuffle(2),
+            ConvBlock(12 * FRAMES, c64, 3, (1, 2), 1), residual(c64), residual(c64),
+            ConvBlock(c64, c128, 3, 2, 1), residual(c128), residual(c128),
+            ConvBlock(c128, c256, 3, 2, 1), residual(c256), residual(c256),
+            ConvBlock(c256, c512, 3, 2, 1), residual(c512),
+            ConvBlock(c512, c512, 3, 1, 0),
+        )  # fmt: skip
+        self.audio_encoder = audio_encoder(width)
+        self.face_out = nn.Linear(c512, c512)
+        self.audio_out = nn.Linear(c512, c512)
+
+    def embed_faces(self, faces: torch.Tensor) -> torch.Tensor:
+        return F.normalize(self.face_out(self.face_encoder(faces).flatten(1)).float(), dim=1)
+
+    def embed_audio(self, mel: torch.Tensor) -> torch.Tensor:
+        return F.normalize(self.audio_out(self.audio_encoder(mel).flatten(1)).float(), dim=1)
+
+    def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+        return self.embed_audio(mel), self.embed_faces(faces)
+
+
+def stack_lower_halves(faces: torch.Tensor) -> torch.Tensor:
+    """Consecutive crops ``(B, 5, 3, 96, 96)`` -> the expert's input ``(B, 15, 48, 96)``."""
+    return faces[..., faces.shape[-2] // 2 :, :].flatten(1, 2)
+
+
+MAX_OFFSET = 15  # frames searched on each side
+
+
+@torch.no_grad()
+def similarity(expert: SyncExpert, crops: np.ndarray, windows: np.ndarray, batch: int = 64) -> np.ndarray:
+    """Mean cosine at each offset, ``float64 (31,)`` for -15 to 15 frames.
+
+    ``crops`` ``uint8 (N, 96, 96, 3)`` RGB, ``windows`` ``float32 (N, 80, 16)``, one a frame, N >= 5. At offset o the
+    picture of frame t is compared with the sound of frame t + o: a positive offset means that the mouth comes early.
+    """
+    faces = torch.from_numpy(crops[:, FACE_HALF:]).permute(0, 3, 1, 2)
+    stacks = faces.unfold(0, FRAMES, 1).permute(0, 4, 1, 2, 3).flatten(1, 2)  # (N - 4, 15, 48, 96)
+    video = torch.cat([expert.embed_faces(b.float() / 255) for b in stacks.split(batch)])
+    middle = torch.from_numpy(windows)[:, None]
+    sound = torch.cat([expert.embed_audio(b) for b in middle.split(batch)])[FRAMES // 2 : len(crops) - FRAMES // 2]
+    n = len(video)
+    curve = np.full(2 * MAX_OFFSET + 1, np.nan)
+    for o in range(-MAX_OFFSET, MAX_OFFSET + 1):
+        if n - abs(o) >= FRAMES:
+            a, b = video[max(0, -o) : n - max(0, o)], sound[max(0, o) : n - max(0, -o)]
+            curve[o + MAX_OFFSET] = (a * b).sum(dim=1).mean()
+    return curve
+
+
+def score(curve: np.ndarray) -> dict[str, float]:
+    """Sync score of a ``similarity`` curve: ``cosine`` (highest), ``confidence`` (highest less median), ``offset``.
+
+    Confidence and offset are defined as in SyncNet's scorer (``SyncNetInstance.py`` of joonson/syncnet_python), with
+    cosine in the place of minus distance. Offset in frames, as in ``similarity``.
+    """
+    best = int(np.nanargmax(curve))
+    return dict(
+        cosine=float(curve[best]), confidence=float(curve[best] - np.nanmedian(curve)), offset=best - MAX_OFFSET
+    )

@@ -1,0 +1,1 @@
+"""How the bundled weights were made: data, the sync expert, the lip-sync generator."""

@@ -1,0 +1,300 @@
+"""Clips -> steadied face crops and mels in memory-mapped arrays -> augmented batches.
+
+A prepared folder holds ``crops.raw`` (uint8, one 128x128 RGB crop a frame, covering 4/3 of the networks' square),
+``mels.raw`` (float16, each clip's mel in several voices) and ``index.json``. Frames are at 25 a second.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import math
+import multiprocessing
+import os
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import torch
+from scipy.ndimage import gaussian_filter1d
+from scipy.signal import fftconvolve
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from .. import audio, faces, media
+from ..errors import InputError
+from ..syncnet import FACE_HALF, FRAMES
+from ..wav2lip import FACE
+
+FPS = Fraction(25)
+STORED = 128  # px, side of a stored crop; the middle 96 are the networks' square
+DETECT_EVERY = 5  # frames
+VOICES = 6  # mels a clip: its own and five changed ones
+VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
+HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
+
+
+def change_voice(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Mel ``(80, M)`` of the same words in another voice and room, exactly in time with the original.
+
+    The magnitude spectrum is split into a smooth envelope (vocal tract) and the rest (pitch); each is stretched along
+    the frequency axis by a factor of its own. Half of the time a synthetic room answers first.
+    """
+    if rng.random() < 0.5:
+        t = np.arange(int(0.4 * media.SAMPLE_RATE)) / media.SAMPLE_RATE
+        tail = rng.standard_normal(t.size) * np.exp(-6.9 * t / rng.uniform(0.1, 0.5)) * rng.uniform(0.005, 0.03)
+        tail[0] = 1.0
+        wave = fftconvolve(wave, tail)[: len(wave)]
+    log = np.log(audio.magnitudes(wave) + 1e-6)
+    envelope = gaussian_filter1d(log, 7, axis=0)
+    bins = np.arange(len(log))
+
+    def stretch(values: np.ndarray, factor: float) -> np.ndarray:
+        at = np.clip(bins / factor, 0, len(bins) - 1)
+        low = np.minimum(at.astype(int), len(bins) - 2)
+        part = (at - low)[:, None]
+        return values[low] * (1 - part) + values[low + 1] * part
+
+    tract = math.exp(rng.uniform(math.log(0.8), math.log(1.3)))
+    pitch = math.exp(rng.uniform(math.log(0.65), math.log(1.8)))
+    magnitude = np.exp(stretch(envelope, tract) + stretch(log - envelope, pitch))
+    return audio.mel_from_magnitudes(magnitude)
+
+
+def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray] | str:
+    """(path, detector, seed) -> crops ``(n, 128, 128, 3)`` and mels ``(voices, 80, M)``, or why not."""
+    path, detector, seed = job
+    try:
+        info = media.probe(path)
+        frames = list(media.read_frames(path, FPS))
+        if len(frames) < 3 * FRAMES:
+            return "shorter than 15 frames"
+        at = sorted({*range(0, len(frames), DETECT_EVERY), len(frames) - 1})
+        found = [faces.detect(frames[n], detector) for n in at]
+        if not all(len(f) for f in found):
+            return "a face is missing in some frame"
+        points = np.stack([f[np.argmax(np.prod(f[:, 2:4] - f[:, :2], axis=1))][5:] for f in found])
+        points = np.stack([np.interp(np.arange(len(frames)), at, points[:, c]) for c in range(10)], axis=1)
+        points = faces.moving_average(points, 2 * DETECT_EVERY + 1).reshape(-1, 5, 2)
+        crops = np.stack([
+            faces.crop(f, faces.crop_matrix(p, STORED, STORED / FACE), STORED)
+            for f, p in zip(frames, points, strict=True)
+        ])  # fmt: skip
+        wave = media.read_audio(path)
+        wave = np.pad(wave, (0, max(0, round(info.duration * media.SAMPLE_RATE) - len(wave))))
+        rng = np.random.default_rng(seed)
+        mels = [audio.melspectrogram(wave)] + [change_voice(wave, rng) for _ in range(VOICES - 1)]
+        return crops, np.stack(mels).astype(np.float16)
+    except InputError as error:
+        return str(error)
+
+
+def list_clips(folder: str | os.PathLike) -> list[dict]:
+    """Clips below a folder: file, speaker, split ("train" or anything else); from its training.csv if there is one."""
+    folder = Path(folder)
+    table = folder / "training.csv"
+    if table.exists():
+        with table.open() as lines:
+            rows = [dict(file=r["file"], speaker=r["speaker"], split=r["split"]) for r in csv.DictReader(lines)]
+        return [r for r in rows if (folder / r["file"]).exists()]
+    paths = sorted(p for p in folder.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+    return [
+        dict(
+            file=str(p.relative_to(folder)),
+            speaker=p.parent.name,
+            split="validation" if n % HELD_BACK == 1 else "train",
+        )
+        for n, p in enumerate(paths)
+    ]
+
+
+def prepare(folder: str | os.PathLike, out: str | os.PathLike, detector: str = "retinaface", workers: int = 2) -> dict:
+    """Cut and store all clips of a folder; returns the index. What is there already is kept."""
+    folder, out = Path(folder), Path(out)
+    index_path = out / "index.json"
+    if index_path.exists():
+        return json.loads(index_path.read_text())
+    clips = list_clips(folder)
+    if not clips:
+        raise InputError(f"{folder} holds no video clips; give a folder of clips of one talking person each")
+    out.mkdir(parents=True, exist_ok=True)
+    index, skipped, frames, mel_frames = [], {}, 0, 0
+    jobs = [(str(folder / c["file"]), detector, n) for n, c in enumerate(clips)]
+    with (
+        multiprocessing.get_context("spawn").Pool(workers) as pool,
+        (out / "crops.raw").open("wb") as crops_file,
+        (out / "mels.raw").open("wb") as mels_file,
+    ):
+        for clip, result in zip(clips, tqdm(pool.imap(_clip_arrays, jobs), total=len(jobs)), strict=True):
+            if isinstance(result, str):
+                skipped[clip["file"]] = result
+                continue
+            crops, mels = result
+            crops.tofile(crops_file)
+            np.ascontiguousarray(mels.transpose(2, 0, 1)).tofile(mels_file)  # (M, voices, 80): clips follow in time
+            n, m = len(crops), mels.shape[2]
+            index.append(dict(clip, start=frames, frames=n, mel_start=mel_frames, mel_frames=m))
+            frames, mel_frames = frames + n, mel_frames + m
+    if not index:
+        raise InputError(f"{folder}: none of the {len(clips)} clips can be used ({next(iter(skipped.values()))})")
+    result = dict(folder=str(folder), clips=index, skipped=skipped, frames=frames, mel_frames=mel_frames)
+    index_path.write_text(json.dumps(result, indent=1))
+    return result
+
+
+class Clips:
+    """Prepared clips as arrays, and random augmented samples of them.
+
+    ``expert_batch`` and ``generator_batch`` return float32 tensors, RGB in [0, 1], crops of 96x96.
+    """
+
+    def __init__(self, prepared: str | os.PathLike, seed: int = 0):
+        prepared = Path(prepared)
+        index = json.loads((prepared / "index.json").read_text())
+        self.clips = index["clips"]
+        self.crops = np.memmap(prepared / "crops.raw", np.uint8, "r", shape=(index["frames"], STORED, STORED, 3))
+        self.mels = np.memmap(prepared / "mels.raw", np.float16, "r", shape=(index["mel_frames"], VOICES, audio.N_MELS))
+        self.rng = np.random.default_rng(seed)
+        self.torch_rng = torch.Generator().manual_seed(seed)
+        self.train = [c for c in self.clips if c["split"] == "train"]
+        self.validation = [c for c in self.clips if c["split"] != "train"]
+        # Every speaker weighs the square root of how much there is of them: one voice must not drown the others.
+        count: dict[str, int] = {}
+        for c in self.train:
+            count[c["speaker"]] = count.get(c["speaker"], 0) + 1
+        weight = np.array([count[c["speaker"]] ** -0.5 for c in self.train])
+        self.weight = weight / weight.sum()
+
+    def windows(self, clip: dict, at: np.ndarray, voice: int = 0) -> np.ndarray:
+        """Mel windows of frames ``at`` of a clip, ``float32 (n, 80, 16)``."""
+        mel = self.mels[clip["mel_start"] : clip["mel_start"] + clip["mel_frames"], voice].T
+        starts = audio.window_starts(clip["frames"], FPS, clip["mel_frames"], "centred")
+        return audio.mel_windows(np.asarray(mel, np.float32), starts[at])
+
+    def faces(self, clip: dict, at: np.ndarray) -> np.ndarray:
+        """Stored crops of frames ``at``, ``uint8 (n, 128, 128, 3)``."""
+        return self.crops[clip["start"] + np.asarray(at)]
+
+    def choose(self, count: int) -> list[dict]:
+        return [self.train[i] for i in self.rng.choice(len(self.train), count, p=self.weight)]
+
+    def expert_batch(
+        self, clips: int = 16, windows: int = 4, strength: float = 1.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """``clips * windows`` pairs: mel ``(B, 1, 80, 16)``, faces ``(B, 15, 48, 96)``; one look and voice a clip.
+
+        The window of five frames belongs to the mel window of its middle frame. Half of the clips give neighbouring
+        windows (1 to 5 frames apart), the hard negatives; the others windows from all over. ``strength`` 0 to 1 scales
+        everything that makes it hard: augmentation, other voices, near negatives.
+        """
+        mels, crops = [], []
+        for clip in self.choose(clips):
+            last = clip["frames"] - FRAMES
+            if self.rng.random() < 0.5 * strength:
+                step = self.rng.integers(1, 6)
+                first = self.rng.integers(0, max(1, last - step * (windows - 1) + 1))
+                starts = np.minimum(first + step * np.arange(windows), last)
+            else:
+                starts = self.rng.choice(last + 1, windows, replace=False)
+            mels.append(self.windows(clip, starts + FRAMES // 2, self._voice(strength)))
+            crops.append(self.faces(clip, (starts[:, None] + np.arange(FRAMES)).ravel()))
+        mel = self.augment_mel(torch.from_numpy(np.stack(mels)), strength)
+        face = self.augment_faces(torch.from_numpy(np.stack(crops)), strength, first_row=FACE_HALF)
+        return mel.flatten(0, 1)[:, None], face.reshape(clips * windows, 3 * FRAMES, FACE - FACE_HALF, FACE)
+
+    def generator_batch(
+        self, clips: int = 8, strength: float = 1.0, reference_tries: int = 5, far: float = 0.7
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Mel ``(B, 5, 80, 16)``, target ``(B, 5, 3, 96, 96)``, reference ``(B, 5, 3, 96, 96)``.
+
+        Each target frame has a reference frame of the same clip. With probability ``far`` it is, of
+        ``reference_tries`` random frames, the one whose mel window differs most: probably another mouth.
+        """
+        mels, crops = [], []
+        for clip in self.choose(clips):
+            voice = self._voice(strength)
+            first = self.rng.integers(0, clip["frames"] - FRAMES + 1)
+            at = first + np.arange(FRAMES)
+            target_mel = self.windows(clip, at, voice)
+            tries = self.rng.integers(0, clip["frames"], (FRAMES, reference_tries))
+            if self.rng.random() < far:
+                other = self.windows(clip, tries.ravel(), voice).reshape(FRAMES, reference_tries, -1)
+                distance = np.square(other - target_mel.reshape(FRAMES, 1, -1)).mean(axis=2)
+                reference = tries[np.arange(FRAMES), distance.argmax(axis=1)]
+            else:
+                reference = tries[:, 0]
+            mels.append(target_mel)
+            crops.append(self.faces(clip, np.concatenate([at, reference])))
+        mel = self.augment_mel(torch.from_numpy(np.stack(mels)), strength)
+        face = self.augment_faces(torch.from_numpy(np.stack(crops)), strength)
+        return mel, face[:, :FRAMES], face[:, FRAMES:]
+
+    def _voice(self, strength: float) -> int:
+        return int(self.rng.integers(VOICES)) if self.rng.random() < strength else 0
+
+    def _uniform(self, *shape: int, low: float = -1.0, high: float = 1.0) -> torch.Tensor:
+        return torch.rand(shape, generator=self.torch_rng) * (high - low) + low
+
+    def _normal(self, *shape: int) -> torch.Tensor:
+        return torch.randn(shape, generator=self.torch_rng)
+
+    def augment_mel(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
+        """Another microphone for every clip: mels ``(B, n, 80, 16)`` with gain, equaliser, noise floor, band limits."""
+        batch = len(mel)
+        unit = 8.0 / 100  # mel units a decibel
+        knots = F.interpolate(self._normal(batch, 1, 6) * 4, size=audio.N_MELS, mode="linear", align_corners=True)
+        gain = self._uniform(batch, 1, 1, 1, low=-12, high=8) + knots[:, :, :, None]
+        mel = mel + strength * unit * gain
+        tilt = F.interpolate(self._normal(batch, 1, 4) * 6, size=audio.N_MELS, mode="linear", align_corners=True)
+        decibels = self._uniform(batch, 1, 1, 1, low=-70, high=-15) + tilt[:, :, :, None] - 60 * (1 - strength)
+        noise = decibels * unit + 1.5 + 0.25 * self._normal(*mel.shape)
+        natural = math.log(10) / 20 / unit  # mel units -> natural logarithm of the amplitude
+        mel = torch.logaddexp(mel * natural, noise * natural) / natural
+        cut = self._uniform(batch, 1, 1, 1, low=55, high=130)  # in mels: a third of the clips lose their top
+        drop = (torch.arange(audio.N_MELS)[None, None, :, None] - cut).clamp(min=0)
+        return (mel - 0.5 * strength * drop).clamp(-audio.MAX_ABS, audio.MAX_ABS)
+
+    def augment_faces(self, crops: torch.Tensor, strength: float = 1.0, first_row: int = 0) -> torch.Tensor:
+        """Another person in another light for every clip: ``uint8 (B, n, 128, 128, 3)`` to ``(B, n, 3, 96, 96)``.
+
+        All n pictures of a clip get the same change: affine, smooth warp, flip, colour, shade, resolution; noise is
+        each one's own. Only the rows from ``first_row`` on are made.
+        """
+        batch, n = crops.shape[:2]
+        rows = FACE - first_row
+        vary = lambda *shape: self._uniform(*shape) * strength  # noqa: E731
+        line = torch.arange(FACE, dtype=torch.float32) * 2 / (FACE - 1) - 1
+        base = torch.stack((line.expand(rows, FACE), line[first_row:, None].expand(rows, FACE)), dim=-1)
+        base = base * ((FACE - 1) / STORED)  # the middle 96 of 128 px, in grid_sample's units
+        angle = vary(batch) * math.radians(8)
+        scale = 1 + vary(batch, 2) * 0.07 + vary(batch, 1) * 0.08
+        flip = torch.where(self._uniform(batch) < 0, -1.0, 1.0)
+        shear = vary(batch) * 0.06
+        cos, sin = torch.cos(angle), torch.sin(angle)
+        turn = torch.stack((cos * scale[:, 0] * flip, -sin + shear, sin, cos * scale[:, 1]), dim=1).view(batch, 2, 2)
+        bend = self._smooth(batch, 2, 5, 2.5 / STORED * strength)[:, :, first_row:].permute(0, 2, 3, 1)
+        grid = torch.einsum("hwc,bdc->bhwd", base, turn) + vary(batch, 1, 1, 2) * (5 / STORED) + bend
+        pictures = crops.permute(0, 1, 4, 2, 3).reshape(batch, n * 3, STORED, STORED).float().div_(255)
+        face = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False).view(batch, n, 3, rows, FACE)
+        if strength == 0:
+            return face
+        grey = face.mean(dim=2, keepdim=True)
+        face.sub_(grey).mul_(0.95 + 0.45 * vary(batch, 1, 1, 1, 1)).add_(grey)
+        face.clamp_(1e-4, 1).pow_(torch.exp(0.5 * vary(batch, 1, 1, 1, 1)))
+        tint = (1 + 0.08 * vary(batch, 1, 3, 1, 1)) * (0.98 + 0.18 * vary(batch, 1, 1, 1, 1))
+        shade = 1 + self._smooth(batch, 1, 3, 0.12 * strength)[:, None, :, first_row:]
+        face.mul_(tint * shade).add_(0.06 * vary(batch, 1, 1, 1, 1))
+        for b in range(batch):
+            share = float(self._uniform(1, low=-1.2, high=0.93))  # of the resolution that a quarter of the clips keep
+            if share > 0.4:
+                low = F.interpolate(face[b], scale_factor=share, mode="bilinear", antialias=True)
+                face[b] = F.interpolate(low, (rows, FACE), mode="bicubic")
+            noise = 0.02 * float(vary(1))
+            if noise > 0:
+                face[b].add_(self._normal(*face.shape[1:]), alpha=noise)
+        return face.clamp_(0, 1)
+
+    def _smooth(self, batch: int, channels: int, knots: int, amount: float) -> torch.Tensor:
+        """Smooth random fields ``(batch, channels, 96, 96)`` through ``knots`` squared random values."""
+        field = self._normal(batch, channels, knots, knots) * amount
+        return F.interpolate(field, (FACE, FACE), mode="bicubic", align_corners=True)

@@ -1,0 +1,170 @@
+"""The lip-sync generator's training: redraw a frame from another frame of the clip and the sound.
+
+Losses: L1 that weighs the mouth most, differences of gradients (sharpness), total variation of the flow (no folds), a
+little on alpha (paint only where warping cannot do it), and the sync expert's opinion of five redrawn frames (Prajwal
+et al., 2020, with its cosine in the place of the logarithm).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from safetensors.torch import load_file
+
+from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
+from ..wav2lip import FACE, CompactWav2Lip, network_input, warp_and_paint
+from .checkpoint import Averaged, run_training, save_weights
+from .data import Clips
+from .sync_expert import EDGE
+
+LEARNING_RATE = 1e-3
+AUDIO_RATE = 0.1  # of it, for the audio encoder that starts as the expert's
+CLIPS_A_BATCH = 8
+MOUTH = (0.5, 0.66)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
+MOUTH_WEIGHT = 5.0
+GRADIENT_WEIGHT = 0.5
+FLOW_WEIGHT = 0.2
+ALPHA_WEIGHT = 0.01
+SYNC_WEIGHT = 0.04
+SYNC_START = 0.04  # share of the run after which the expert is heard
+EASY = 0.3  # share of the run over which augmentation grows to its full strength
+STRIP_CLIPS = 4
+
+
+def mouth_weights() -> torch.Tensor:
+    """Weight of each pixel in the L1 loss, ``(96, 96)``: 1, and 6 at the mouth."""
+    line = (torch.arange(FACE) + 0.5) / FACE
+    x, y = (line[None] - MOUTH[0]) / 0.20, (line[:, None] - MOUTH[1]) / 0.16
+    return 1 + MOUTH_WEIGHT * torch.exp(-0.5 * (x * x + y * y))
+
+
+def picture_loss(made: torch.Tensor, true: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """(weighted L1, weighted L1 of horizontal and vertical differences) of ``(B, 3, 96, 96)`` pictures."""
+    error = (made - true) * weights
+    across = (error[..., 1:] - error[..., :-1]).abs().mean()
+    down = (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
+    return error.abs().mean(), across + down
+
+
+def flow_roughness(flow: torch.Tensor) -> torch.Tensor:
+    return (flow[..., 1:] - flow[..., :-1]).abs().mean() + (flow[..., 1:, :] - flow[..., :-1, :]).abs().mean()
+
+
+def load_expert(path: Path) -> SyncExpert:
+    expert = SyncExpert().eval().requires_grad_(False)
+    expert.load_state_dict(load_file(path), strict=False)
+    return expert.to(memory_format=torch.channels_last)
+
+
+def start_network(expert: SyncExpert) -> CompactWav2Lip:
+    """A new generator that hears with the expert's ears."""
+    net = CompactWav2Lip()
+    net.audio_encoder.load_state_dict(expert.audio_encoder.state_dict())
+    return net.to(memory_format=torch.channels_last)
+
+
+def far_reference(clips: Clips, clip: dict) -> int:
+    """Frame of a clip whose mouth is taken as a still reference: the quietest one, where it is likely closed."""
+    mel = clips.windows(clip, np.arange(clip["frames"]))
+    return int(mel.mean(axis=(1, 2)).argmin())
+
+
+@torch.no_grad()
+def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows: list[dict]) -> tuple[dict, np.ndarray]:
+    """Validation clips drawn from one still frame each: figures, and strips ``uint8`` (true above drawn)."""
+    errors, copies, cosines, truths, strips = [], [], [], [], []
+    weights = (mouth_weights() - 1) / MOUTH_WEIGHT
+    for clip in rows:
+        at = np.arange(clip["frames"])
+        crops = clips.faces(clip, at)[:, EDGE : EDGE + FACE, EDGE : EDGE + FACE]
+        true = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+        mel = torch.from_numpy(clips.windows(clip, at))[:, None]
+        still = true[far_reference(clips, clip)].expand_as(true)
+        with torch.autocast("cpu", torch.bfloat16):
+            maps = net(mel, network_input(true, still))
+        made = warp_and_paint(still, maps.float())
+        errors.append((weights * (made - true).abs()).sum() / weights.sum() / 3 / len(true))
+        copies.append((weights * (still - true).abs()).sum() / weights.sum() / 3 / len(true))
+        middle = slice(FRAMES // 2, len(true) - FRAMES // 2)
+        sound = expert.embed_audio(mel[middle])
+        for pictures, result in ((made, cosines), (true, truths)):
+            stacks = stack_lower_halves(pictures.unfold(0, FRAMES, 1).permute(0, 4, 1, 2, 3))
+            result.append((expert.embed_faces(stacks) * sound).sum(dim=1).mean())
+        some = np.linspace(5, len(true) - 6, 10).astype(int)
+        strips += [torch.cat(list(p[some]), dim=2) for p in (true, made)]
+    picture = (torch.cat(strips, dim=1).permute(1, 2, 0).clamp(0, 1) * 255).byte().numpy()
+    mean = lambda values: float(torch.stack(values).mean())  # noqa: E731
+    return dict(mouth_l1=mean(errors), copy_l1=mean(copies), cosine=mean(cosines), true_cosine=mean(truths)), picture
+
+
+def train(
+    prepared: Path,
+    expert_path: Path,
+    out: Path,
+    steps: int,
+    minutes: float | None = None,
+    every: int = 250,
+    seed: int = 0,
+) -> Path:
+    """Train on a prepared folder with a trained expert; returns ``out/wav2lip-compact.safetensors``.
+
+    Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``.
+    """
+    torch.manual_seed(seed)
+    clips = Clips(prepared, seed)
+    expert = load_expert(expert_path)
+    net = start_network(expert)
+    hearing = list(net.audio_encoder.parameters())
+    drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder")]
+    optimiser = torch.optim.AdamW(
+        [dict(params=drawing, lr=LEARNING_RATE), dict(params=hearing, lr=LEARNING_RATE * AUDIO_RATE)],
+        weight_decay=0.01, fused=True,
+    )  # fmt: skip
+    averaged = Averaged(net)
+    weights = mouth_weights()
+    (out / "strips").mkdir(parents=True, exist_ok=True)
+
+    def one_step(step: int, share: float) -> dict:
+        net.train()
+        mel, target, reference = clips.generator_batch(CLIPS_A_BATCH, min(1.0, share / EASY))
+        target, reference = target.flatten(0, 1), reference.flatten(0, 1)
+        faces = network_input(target, reference).to(memory_format=torch.channels_last)
+        with torch.autocast("cpu", torch.bfloat16):
+            maps = net(mel.flatten(0, 1)[:, None], faces)
+        made = warp_and_paint(reference, maps)
+        l1, gradient = picture_loss(made, target, weights)
+        rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
+        loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint
+        figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint)
+        if share >= SYNC_START:
+            stacks = stack_lower_halves(made.view(-1, FRAMES, 3, FACE, FACE)).to(memory_format=torch.channels_last)
+            with torch.autocast("cpu", torch.bfloat16):
+                video = expert.embed_faces(stacks)
+                with torch.no_grad():
+                    sound = expert.embed_audio(mel[:, FRAMES // 2, None])
+            cosine = (video * sound).sum(dim=1).mean()
+            loss = loss + SYNC_WEIGHT * (1 - cosine)
+            figures["sync"] = cosine
+        else:
+            figures["sync"] = torch.zeros(())
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
+        optimiser.step()
+        return {k: v.detach() for k, v in figures.items()}
+
+    def validate(step: int) -> dict:
+        rows = clips.validation[:: max(1, len(clips.validation) // STRIP_CLIPS)][:STRIP_CLIPS]
+        if not rows:
+            return {}
+        figures, picture = validate_stills(averaged.net, expert, clips, rows)
+        cv2.imwrite(str(out / "strips" / f"{step:06d}.png"), picture[..., ::-1])
+        return figures
+
+    done = run_training(out, "generator", net, optimiser, averaged, steps, one_step, validate, every, minutes)
+    path = out / "wav2lip-compact.safetensors"
+    save_weights(averaged.net, path, architecture="CompactWav2Lip", steps=done)
+    return path

@@ -1,0 +1,70 @@
+"""The sync expert's training: which of many mel windows belongs to this mouth?
+
+InfoNCE (van den Oord et al., 2018) in both directions over a batch of windows; four windows of each clip make the
+others of that clip the hard negatives.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+
+from .. import syncnet
+from ..syncnet import FRAMES, SyncExpert
+from ..wav2lip import FACE
+from .checkpoint import Averaged, run_training, save_weights
+from .data import STORED, Clips
+
+LEARNING_RATE = 1e-3
+TEMPERATURE = 0.07
+CLIPS_A_BATCH = 16
+VALIDATION_CLIPS = 24
+EASY = 0.15  # share of the run without augmentation; over the same share again it grows to its full strength
+EDGE = (STORED - FACE) // 2
+
+
+def whole_clip_offsets(expert: SyncExpert, clips: Clips, rows: list[dict]) -> dict[str, float]:
+    """Share of clips whose best offset over the whole clip is within one frame of 0, and the mean cosine there."""
+    expert.eval()
+    hits, cosines = [], []
+    for clip in rows:
+        at = np.arange(clip["frames"])
+        crops = clips.faces(clip, at)[:, EDGE : EDGE + FACE, EDGE : EDGE + FACE]
+        result = syncnet.score(syncnet.similarity(expert, crops, clips.windows(clip, at)))
+        hits.append(abs(result["offset"]) <= 1)
+        cosines.append(result["cosine"])
+    return dict(offset_right=float(np.mean(hits)), true_cosine=float(np.mean(cosines)))
+
+
+def train(prepared: Path, out: Path, steps: int, minutes: float | None = None, every: int = 250, seed: int = 0) -> Path:
+    """Train on a prepared folder; returns the path of the weights, ``out/sync-compact.safetensors``."""
+    torch.manual_seed(seed)
+    clips = Clips(prepared, seed)
+    expert = SyncExpert().to(memory_format=torch.channels_last)
+    optimiser = torch.optim.AdamW(expert.parameters(), lr=LEARNING_RATE, weight_decay=0.01, fused=True)
+    averaged = Averaged(expert)
+    labels = torch.arange(CLIPS_A_BATCH * 4)
+
+    def one_step(step: int, share: float) -> dict:
+        expert.train()
+        mel, faces = clips.expert_batch(CLIPS_A_BATCH, strength=min(1.0, max(0.0, (share - EASY) / EASY)))
+        with torch.autocast("cpu", torch.bfloat16):
+            sound, video = expert(mel, faces.to(memory_format=torch.channels_last))
+        logits = sound @ video.T / TEMPERATURE
+        loss = (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
+        optimiser.zero_grad()
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(expert.parameters(), 1.0)
+        optimiser.step()
+        return dict(loss=loss.detach(), accuracy=(logits.argmax(dim=1) == labels).float().mean())
+
+    def validate(step: int) -> dict:
+        return whole_clip_offsets(averaged.net, clips, clips.validation[:VALIDATION_CLIPS])
+
+    done = run_training(out, "expert", expert, optimiser, averaged, steps, one_step, validate, every, minutes)
+    path = out / "sync-compact.safetensors"
+    save_weights(averaged.net, path, architecture="SyncExpert", steps=done, frames=FRAMES)
+    return path

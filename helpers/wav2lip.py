@@ -1,0 +1,169 @@
+"""The two lip-sync networks and the one function that runs them in batches.
+
+``Wav2Lip`` is upstream's network (Prajwal et al., "A Lip Sync Expert Is All You Need", 2020; ``models/wav2lip.py`` of
+Rudrabha/Wav2Lip): it paints a 96x96 face. ``CompactWav2Lip`` is ours: the same U-Net idea, narrower, whose last layer
+tells how to *warp* the source face (flow) and what to *paint* over it (colour and alpha), so that the result keeps
+the source's sharpness at any size.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from .syncnet import ConvBlock, audio_encoder, residual
+
+FACE = 96  # px
+FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
+COMPACT_CHANNELS = (32, 64, 80, 96, 112)  # at 48, 24, 12, 6 and 3 px
+COMPACT_AUDIO_WIDTH = 0.375  # the sync expert's, so that its audio encoder can be the start
+ALPHA_BIAS = -2.0  # hardly any paint at first
+
+
+def _up(cin: int, cout: int) -> ConvBlock:
+    return ConvBlock(cin, cout, 3, 2, 1, output_padding=1)
+
+
+class Wav2Lip(nn.Module):
+    """Upstream's network, 36,298,035 parameters, its key names.
+
+    ``forward(mel (B, 1, 80, 16), faces (B, 6, 96, 96))`` -> ``(B, 3, 96, 96)`` in [0, 1]. Faces are BGR in [0, 1]: the
+    target with its lower half zeroed, then the reference.
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.face_encoder_blocks = nn.ModuleList([
+            nn.Sequential(ConvBlock(6, 16, 7, 1, 3)),  # 96
+            nn.Sequential(ConvBlock(16, 32, 3, 2, 1), residual(32), residual(32)),  # 48
+            nn.Sequential(ConvBlock(32, 64, 3, 2, 1), residual(64), residual(64), residual(64)),  # 24
+            nn.Sequential(ConvBlock(64, 128, 3, 2, 1), residual(128), residual(128)),  # 12
+            nn.Sequential(ConvBlock(128, 256, 3, 2, 1), residual(256), residual(256)),  # 6
+            nn.Sequential(ConvBlock(256, 512, 3, 2, 1), residual(512)),  # 3
+            nn.Sequential(ConvBlock(512, 512, 3, 1, 0), ConvBlock(512, 512, 1, 1, 0)),  # 1
+        ])  # fmt: skip
+        self.audio_encoder = audio_encoder(1.0)
+        self.face_decoder_blocks = nn.ModuleList([
+            nn.Sequential(ConvBlock(512, 512, 1, 1, 0)),  # 1
+            nn.Sequential(ConvBlock(1024, 512, 3, 1, 0, output_padding=0), residual(512)),  # 3
+            nn.Sequential(_up(1024, 512), residual(512), residual(512)),  # 6
+            nn.Sequential(_up(768, 384), residual(384), residual(384)),  # 12
+            nn.Sequential(_up(512, 256), residual(256), residual(256)),  # 24
+            nn.Sequential(_up(320, 128), residual(128), residual(128)),  # 48
+            nn.Sequential(_up(160, 64), residual(64), residual(64)),  # 96
+        ])  # fmt: skip
+        self.output_block = nn.Sequential(ConvBlock(80, 32, 3, 1, 1), nn.Conv2d(32, 3, 1), nn.Sigmoid())
+
+    def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        return self.output_block(_unet(self, mel, faces))
+
+
+def _unet(net: nn.Module, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+    skips = []
+    x = faces
+    for block in net.face_encoder_blocks:
+        x = block(x)
+        skips.append(x)
+    x = net.audio_encoder(mel)
+    for block in net.face_decoder_blocks:
+        x = torch.cat((block(x), skips.pop()), dim=1)
+    return x
+
+
+class CompactWav2Lip(nn.Module):
+    """Warp-and-paint network.
+
+    ``forward(mel (B, 1, 80, 16), faces (B, 6, 96, 96))`` -> ``(B, 6, 96, 96)``: flow x and y (where to read
+    the source, in half face widths), alpha, then red, green, blue of the paint in [0, 1]. Faces are RGB in [0, 1]: the
+    target with its lower half zeroed, then the face to warp. ``warp_and_paint`` makes a picture of it.
+    """
+
+    def __init__(self):
+        super().__init__()
+        c48, c24, c12, c6, c3 = COMPACT_CHANNELS
+        self.face_encoder_blocks = nn.ModuleList([
+            nn.Sequential(nn.PixelUnshuffle(2), ConvBlock(24, c48, 3, 1, 1), residual(c48)),
+            nn.Sequential(ConvBlock(c48, c24, 3, 2, 1), residual(c24), residual(c24)),
+            nn.Sequential(ConvBlock(c24, c12, 3, 2, 1), residual(c12), residual(c12)),
+            nn.Sequential(ConvBlock(c12, c6, 3, 2, 1), residual(c6), residual(c6)),
+            nn.Sequential(ConvBlock(c6, c3, 3, 2, 1), residual(c3)),
+            nn.Sequential(ConvBlock(c3, c3, 3, 1, 0)),
+        ])  # fmt: skip
+        self.audio_encoder = audio_encoder(COMPACT_AUDIO_WIDTH)
+        self.face_decoder_blocks = nn.ModuleList([
+            nn.Sequential(ConvBlock(round(512 * COMPACT_AUDIO_WIDTH), c3, 1, 1, 0)),
+            nn.Sequential(ConvBlock(2 * c3, c3, 3, 1, 0, output_padding=0), residual(c3)),
+            nn.Sequential(_up(2 * c3, c6), residual(c6), residual(c6)),
+            nn.Sequential(_up(2 * c6, c12), residual(c12), residual(c12)),
+            nn.Sequential(_up(2 * c12, c24), residual(c24), residual(c24)),
+            nn.Sequential(_up(2 * c24, c48), residual(c48), residual(c48)),
+        ])  # fmt: skip
+        self.output_block = nn.Sequential(
+            ConvBlock(2 * c48, c48, 3, 1, 1), nn.Conv2d(c48, 24, 3, 1, 1), nn.PixelShuffle(2)
+        )
+        last = self.output_block[1]
+        nn.init.normal_(last.weight, std=0.01)
+        nn.init.zeros_(last.bias)
+        last.bias.data[8:12] = ALPHA_BIAS
+
+    def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        x = self.output_block(_unet(self, mel, faces)).float()
+        return torch.cat((FLOW_LIMIT * torch.tanh(x[:, :2]), torch.sigmoid(x[:, 2:])), dim=1)
+
+
+def warp_and_paint(faces: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Faces ``(B, 3, S, S)`` warped by a compact network's maps ``(B, 6, 96, 96)`` and painted: ``(B, 3, S, S)``."""
+    size = faces.shape[-1]
+    if size != maps.shape[-1]:
+        maps = F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False)
+    line = (torch.arange(size, dtype=faces.dtype, device=faces.device) + 0.5) * 2 / size - 1
+    grid = torch.stack((line.expand(size, size), line[:, None].expand(size, size)), dim=-1)
+    warped = F.grid_sample(
+        faces, grid + maps[:, :2].permute(0, 2, 3, 1), mode="bilinear", padding_mode="border", align_corners=False
+    )
+    alpha = maps[:, 2:3]
+    return warped * (1 - alpha) + maps[:, 3:] * alpha
+
+
+def network_input(target: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
+    """Six channels: the target's upper half (lower half zeroed), then the reference; both ``(B, 3, 96, 96)``."""
+    upper = target.clone()
+    upper[..., upper.shape[-2] // 2 :, :] = 0
+    return torch.cat((upper, reference), dim=1)
+
+
+def choose_device(name: str) -> torch.device:
+    """ "auto" takes CUDA where there is one."""
+    return torch.device(("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name)
+
+
+def choose_precision(name: str, device: torch.device) -> torch.dtype:
+    """ "auto": half on a GPU; on a CPU bfloat16 where it has instructions for it, else float32."""
+    if name == "auto":
+        fast = device.type == "cpu" and "bf16" in torch.backends.cpu.get_cpu_capability().lower()
+        fast = fast or (device.type == "cpu" and getattr(torch.cpu, "_is_avx512_bf16_supported", lambda: False)())
+        name = "fp16" if device.type == "cuda" else "bf16" if fast else "fp32"
+    return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
+
+
+@torch.inference_mode()
+def generate(
+    net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32
+) -> np.ndarray:
+    """One batch: mel windows ``float32 (B, 80, 16)`` and RGB faces ``uint8 (B, 96, 96, 3)`` -> patches.
+
+    Upstream's network gives RGB pictures ``float32 (B, 96, 96, 3)`` in [0, 1], the compact one its maps ``float32
+    (B, 6, 96, 96)`` (see ``CompactWav2Lip``). Each face is both target and reference, as in Wav2Lip's ``inference.py``.
+    """
+    device = next(net.parameters()).device
+    upstream = isinstance(net, Wav2Lip)
+    pixels = torch.from_numpy(faces[..., ::-1].copy() if upstream else faces).to(device, non_blocking=True)
+    pixels = pixels.permute(0, 3, 1, 2).float() / 255
+    both = network_input(pixels, pixels).contiguous(memory_format=torch.channels_last)
+    mel = torch.from_numpy(windows)[:, None].to(device, non_blocking=True)
+    with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        made = net(mel, both)
+    made = made.float().cpu().numpy()
+    return np.ascontiguousarray(made[:, ::-1].transpose(0, 2, 3, 1)) if upstream else made

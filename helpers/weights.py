@@ -1,0 +1,127 @@
+"""Weights: what is known (``weights/registry.json``), what is here, and loading it safely.
+
+Checkpoints in upstream's format are pickles, so they are read with ``weights_only=True``: no code in them can run.
+"""
+
+from __future__ import annotations
+
+import functools
+import hashlib
+import json
+import os
+import pickle
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from .errors import WeightsError
+from .params import ROOT
+from .syncnet import SyncExpert
+from .wav2lip import CompactWav2Lip, Wav2Lip
+
+FOLDER = ROOT / "weights"
+ARCHITECTURES = {"Wav2Lip": Wav2Lip, "CompactWav2Lip": CompactWav2Lip, "SyncExpert": SyncExpert}
+AUTO = ("wav2lip_gan", "wav2lip", "compact")  # first one that is here
+
+
+@dataclass(frozen=True)
+class Found:
+    """Weights that are on this machine."""
+
+    name: str
+    path: Path
+    licence: str
+
+
+@functools.cache
+def registry() -> dict[str, dict]:
+    return json.loads((FOLDER / "registry.json").read_text())
+
+
+def here(name: str) -> bool:
+    """Is a file of the registry on this machine, whole (by size)?"""
+    entry = registry()[name]
+    path = FOLDER / entry["file"]
+    return path.exists() and path.stat().st_size == entry.get("bytes", path.stat().st_size)
+
+
+def locate(checkpoint: str) -> Found:
+    """``auto``, a name of the registry, or a path -> the file. Raises WeightsError if it is not here."""
+    if checkpoint == "auto":
+        checkpoint = next((name for name in AUTO if here(name)), AUTO[-1])
+    entry = registry().get(checkpoint)
+    if entry is None:
+        path = Path(checkpoint).expanduser()
+        if not path.is_file():
+            names = ", ".join(n for n, e in registry().items() if e["job"] == "lip-sync")
+            raise WeightsError(f"checkpoint={checkpoint} is neither a file nor one of auto, {names}")
+        return Found(path.stem, path, "unknown: see where it came from")
+    path = FOLDER / entry["file"]
+    if not path.exists():
+        raise WeightsError(f"{path} is not here; download it from {entry['urls'][0]}, or use checkpoint=compact")
+    if not here(checkpoint):
+        raise WeightsError(
+            f"{path} has {path.stat().st_size} bytes instead of {entry['bytes']}: delete it, download it again"
+        )
+    return Found(checkpoint, path, entry["licence"])
+
+
+def sha256(path: str | os.PathLike) -> str:
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def load(path: str | os.PathLike) -> nn.Module:
+    """A network in eval mode, float32, channels_last, from a ``.safetensors`` of ours or a checkpoint of Wav2Lip's.
+
+    A checkpoint may be a plain state dict or hold one under ``state_dict``, its keys may start with ``module.``.
+    Raises WeightsError for anything else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"no weights at {path}")
+    name, state = _read_safetensors(path) if path.suffix == ".safetensors" else ("Wav2Lip", _read_pickle(path))
+    net = ARCHITECTURES[name]()
+    try:
+        missing, unexpected = net.load_state_dict(state, strict=False)
+    except RuntimeError:
+        missing, unexpected = ["shapes"], []
+    if unexpected or any(not k.endswith("num_batches_tracked") for k in missing):
+        raise WeightsError(f"{path} holds weights of another architecture, not of {name}")
+    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+
+
+def _read_safetensors(path: Path) -> tuple[str, dict]:
+    try:
+        with safe_open(path, "pt") as file:
+            name = (file.metadata() or {}).get("architecture", "")
+            state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
+    except SafetensorError as error:
+        raise WeightsError(f"{path} is damaged or no safetensors file ({error}); get it again") from None
+    if name not in ARCHITECTURES:
+        raise WeightsError(f"{path} names the architecture '{name}'; known are {', '.join(ARCHITECTURES)}")
+    return name, state
+
+
+def _read_pickle(path: Path) -> dict:
+    with path.open("rb") as file:
+        if file.read(15).lstrip().lower().startswith((b"<!doctype", b"<html")):
+            raise WeightsError(f"{path} is a web page saved under the name of weights; download the file itself")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        kind = "a TorchScript archive" if "TorchScript" in str(error) else "damaged or no plain checkpoint"
+        raise WeightsError(f"{path} is {kind}; expected is a state dict as saved by Wav2Lip's training") from None
+    state = state.get("state_dict", state) if isinstance(state, dict) else {}
+    if not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise WeightsError(f"{path} holds no state dict")
+    return {k.removeprefix("module."): v for k, v in state.items()}
+
+
+def sync_expert() -> SyncExpert | None:
+    """The bundled sync expert, or None if its file is not here."""
+    path = FOLDER / registry()["sync-compact"]["file"]
+    return load(path) if path.exists() else None
