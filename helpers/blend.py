@@ -59,8 +59,8 @@ def mask_rectangle(landmarks: np.ndarray, width: int, height: int) -> tuple[int,
 def apply_maps(frame: np.ndarray, maps: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
     """Warp and paint a face of a frame at the frame's own resolution; returns a new frame.
 
-    ``maps`` ``float32 (6, 96, 96)`` of ``CompactWav2Lip``, ``matrix`` ``(2, 3)`` frame -> crop, ``landmarks`` ``(5, 2)`` for
-    the mask, or None to use the whole square. Pixels where the mask is 0 stay as they are.
+    ``maps`` ``float32 (6, 96, 96)`` of ``CompactWav2Lip``, ``matrix`` ``(2, 3)`` frame -> crop, ``landmarks``
+    ``(5, 2)`` for the mask, or None to use the whole square. Pixels where the mask is 0 stay as they are.
     """
     height, width = frame.shape[:2]
     if landmarks is None:

@@ -170,9 +170,9 @@ def _frame_rate(times: list[int], tick: Fraction, line: str) -> tuple[Fraction, 
     slack = mean * mean * 2 * tick / (len(times) - 1)
     near = [r for r in COMMON_RATES if abs(r - mean) <= max(slack, mean / 100000)]
     rate = min(near, key=lambda r: abs(r - mean)) if near else mean.limit_denominator(1001)
-    # Constant if every picture sits within a third of a frame of its place.
+    # Constant if every picture sits within a quarter of a frame of its place.
     off = max(abs((t - times[0]) * tick - Fraction(n) / rate) for n, t in enumerate(times))
-    return rate, off * rate > Fraction(1, 3)
+    return rate, off * rate > Fraction(1, 4)
 
 
 def probe(path: str | os.PathLike) -> MediaInfo:

@@ -38,18 +38,18 @@ def _p(
 class Params:
     """Parameters of a run. ``where`` in a field's metadata holds the numbers of the notebooks that show it."""
 
-    video: str = _p("", "12", "video or picture of a talking person, empty = the run folder's or the sample")
-    audio: str = _p("", "12", "sound or video with the speech, empty = the run folder's or the sample")
+    video: str = _p("", "12", "video or picture of a talking person, empty: the run folder's or the sample")
+    audio: str = _p("", "12", "sound or video with the speech, empty: the run folder's or the sample")
     run_dir: str = _p("runs/demo", "123", "folder that receives everything this run writes")
     detector: str = _p("retinaface", "12", "face detector", ("retinaface",))
-    box: str = _p("", "12", "x1,y1,x2,y2 in source pixels instead of a detector, empty = detect")
+    box: str = _p("", "12", "x1,y1,x2,y2 in source pixels instead of a detector, empty: detect")
     smooth: bool = _p(True, "2", "smooth the boxes and landmarks of a face over time")
     smooth_window: int = _p(5, "2", "frames of the moving average", low=1, high=99)
     pads: str = _p("0,10,0,0", "2", "top,bottom,left,right pixels added to the box that upstream's weights see")
     allow_no_face: bool = _p(False, "2", "pass the whole clip through if no frame has a face, in place of an error")
     checkpoint: str = _p("auto", "12", "auto, compact, wav2lip_gan, wav2lip, or a path to weights")
     mel_alignment: str = _p(
-        "auto", "2", "where a frame's mel window starts, auto = centred for compact, inference for upstream's weights",
+        "auto", "2", "where a frame's mel window starts, auto: centred for compact, inference for upstream's weights",
         ("auto", "inference", "training", "centred"),
     )  # fmt: skip
     audio_offset_ms: float = _p(0.0, "2", "positive: the mouth follows later sound", low=-5000, high=5000)
@@ -59,7 +59,7 @@ class Params:
     output_size: str = _p("source", "2", "source, a height such as 720, or WxH such as 720x720")
     fit: str = _p("keep", "2", "how the picture fits WxH", ("keep", "letterbox", "stretch"))
     blend: str = _p(
-        "feather", "2", "feather = soft mask and colour match, box = upstream's hard paste", ("feather", "box")
+        "feather", "2", "feather: soft mask and colour match, box: upstream's hard paste", ("feather", "box")
     )
     batch_size: int = _p(16, "2", "faces the network draws at once", low=1, high=512)
     precision: str = _p("auto", "2", "number format of the networks", ("auto", "fp32", "bf16", "fp16"))

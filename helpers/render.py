@@ -62,7 +62,8 @@ def source_pictures(plan: Plan, video: str, start: int, stop: int) -> Iterator[n
 
 def box_pads(p: Params) -> tuple[int, int, int, int]:
     """Pads (top, bottom, left, right); none for a box given by hand, as in Wav2Lip's ``inference.py``."""
-    return (0, 0, 0, 0) if p.box else tuple(int(v) for v in params.numbers("pads", p.pads, 4))
+    pads = tuple(int(v) for v in params.numbers("pads", p.pads, 4))
+    return (0, 0, 0, 0) if p.box else pads
 
 
 def face_input(frame: np.ndarray, plan: Plan, n: int, net: nn.Module, pads: tuple[int, int, int, int]) -> np.ndarray:

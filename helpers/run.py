@@ -119,6 +119,7 @@ def _digest(facts: Any) -> str:
 def prepare(p: Params) -> tuple[dict[str, Any], Plan, nn.Module]:
     """Open the run folder, load the network, make the plan or take the one that is there: (record, plan, network)."""
     found = weights.locate(p.checkpoint)
+    render.box_pads(p)
     record = open_folder(p)
     net = weights.load(found.path).to(choose_device(p.device))
     record["weights"] = dict(

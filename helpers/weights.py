@@ -10,6 +10,7 @@ import hashlib
 import json
 import os
 import pickle
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -111,7 +112,8 @@ def _read_pickle(path: Path) -> dict:
         if file.read(15).lstrip().lower().startswith((b"<!doctype", b"<html")):
             raise WeightsError(f"{path} is a web page saved under the name of weights; download the file itself")
     try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # torch's own word on TorchScript: ours follows
+            state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         kind = "a TorchScript archive" if "TorchScript" in str(error) else "damaged or no plain checkpoint"
         raise WeightsError(f"{path} is {kind}; expected is a state dict as saved by Wav2Lip's training") from None

@@ -156,7 +156,7 @@ def network_view(view: dict[str, np.ndarray], n: int) -> Figure:
     axes[0].imshow(view["window"], origin="lower", aspect="auto", cmap="magma", vmin=-4, vmax=4)
     axes[0].set_title("it hears: 80 x 16 mel")
     axes[1].imshow(upper)
-    axes[1].set_title("it sees: target, lower half hidden")
+    axes[1].set_title("it sees: lower half hidden")
     axes[2].imshow(seen)
     axes[2].set_title("and the face to re-draw")
     patch = view["patch"]
@@ -168,7 +168,7 @@ def network_view(view: dict[str, np.ndarray], n: int) -> Figure:
         axes[3].quiver(
             columns, rows, flow[0], flow[1], color="white", angles="xy", scale_units="xy", scale=1, width=0.006
         )
-        axes[3].set_title("it answers: flow (arrows) and paint")
+        axes[3].set_title("it answers: flow and paint")
     else:
         axes[3].imshow(np.abs(patch - seen / 255.0).mean(axis=2), cmap="magma")
         axes[3].set_title("what it changed")
@@ -176,6 +176,7 @@ def network_view(view: dict[str, np.ndarray], n: int) -> Figure:
     axes[4].set_title("drawn face, 96 x 96")
     for cell in axes:
         cell.set(xticks=[], yticks=[])
+        cell.title.set_fontsize(9)
     figure.suptitle(f"Frame {n} in the network")
     return figure
 

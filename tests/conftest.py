@@ -1,0 +1,110 @@
+"""Clips and weights that the tests share. Real clips come from the folder LIPSYNC_TEST_CLIPS, the rest is made here."""
+
+import os
+import subprocess
+import zlib
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from helpers import faces, media, params, run
+from helpers.wav2lip import Wav2Lip
+
+SAMPLE_VIDEO = str(params.SAMPLE / "astronaut.mp4")
+SAMPLE_SPEECH = str(params.SAMPLE / "speech.flac")
+FACE_BOX = "40,20,120,110"  # in clips of ``made_clip``
+
+
+@pytest.fixture(scope="session")
+def clips() -> Path:
+    folder = Path(os.environ.get("LIPSYNC_TEST_CLIPS", "nowhere"))
+    if not folder.is_dir():
+        pytest.skip("LIPSYNC_TEST_CLIPS names no folder of real clips")
+    return folder.resolve()
+
+
+def ffmpeg(*args: object) -> None:
+    subprocess.run([media.ffmpeg_exe(), "-v", "error", "-y", *map(str, args)], check=True, capture_output=True)
+
+
+def made_clip(path: Path, rate: str = "25", seconds: float = 2.0, size: str = "160x120", *more: str) -> str:
+    """A moving test picture without a face."""
+    ffmpeg("-f", "lavfi", "-i", f"testsrc=r={rate}:s={size}:d={seconds}", "-pix_fmt", "yuv444p", *more, path)
+    return str(path)
+
+
+def tone(seconds: float, rate: int = 16000) -> np.ndarray:
+    """The waveform behind the golden numbers of ``test_golden``."""
+    t = np.arange(int(rate * seconds)) / rate
+    sweep = 0.4 * np.sin(2 * np.pi * (120 + 400 * t) * t) * np.abs(np.sin(7 * t))
+    return (sweep + 0.05 * np.sin(2 * np.pi * 3000 * t)).astype(np.float32)
+
+
+def write_wave(path: Path, wave: np.ndarray, *more: str, rate: int = 16000) -> str:
+    subprocess.run(
+        [media.ffmpeg_exe(), "-v", "error", "-y", "-f", "f32le", "-ar", str(rate), "-ac", "1", "-i", "-", *more, str(path)],
+        input=np.asarray(wave, "<f4").tobytes(), check=True, capture_output=True,
+    )  # fmt: skip
+    return str(path)
+
+
+def fill(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    """Random weights that depend on the key names alone, so that two programs can have the same ones."""
+    filled = {}
+    for key, value in state.items():
+        if not value.is_floating_point():
+            filled[key] = value
+            continue
+        noise = torch.randn(value.shape, generator=torch.Generator().manual_seed(zlib.crc32(key.encode())))
+        if key == "output_block.1.weight":
+            noise = noise * 0.1
+        if key.endswith("running_var"):
+            filled[key] = noise.abs() * 0.2 + 0.9
+        elif value.ndim > 1:
+            filled[key] = noise * (2.0 / value[0].numel()) ** 0.5
+        else:
+            filled[key] = 1 + 0.1 * noise if key.endswith("1.weight") else 0.1 * noise
+    return filled
+
+
+@pytest.fixture(scope="session")
+def seeded_wav2lip(tmp_path_factory) -> str:
+    """A checkpoint in upstream's format (keys with ``module.``), with random weights."""
+    path = tmp_path_factory.mktemp("weights") / "seeded.pth"
+    state = fill(Wav2Lip().state_dict())
+    torch.save({"state_dict": {f"module.{key}": value for key, value in state.items()}}, path)
+    return str(path)
+
+
+@pytest.fixture
+def pretend_faces(monkeypatch):
+    """Call with a rule frame number -> has it a face?: the detector then obeys that, with a steady face."""
+
+    def use(rule):
+        seen = iter(range(10**9))
+        face = faces.box_detection((40, 20, 120, 110), 160, 120)
+        found = lambda frame: face.copy() if rule(next(seen)) else np.zeros((0, 15), np.float32)  # noqa: E731
+        monkeypatch.setitem(faces.DETECTORS, "retinaface", found)
+
+    return use
+
+
+@pytest.fixture
+def small_run(tmp_path):
+    """Run 02 on a small made clip; returns (record, parameters)."""
+
+    def go(video: str | None = None, audio: str | None = None, name: str = "run", **values):
+        video = video or made_clip(tmp_path / "clip.mkv", "25", 2.0)
+        audio = audio or write_wave(tmp_path / "speech.wav", tone(2.0))
+        given = dict(dict(box=FACE_BOX, precision="fp32"), **values)
+        p = params.build(video=video, audio=audio, run_dir=str(tmp_path / name), **given)
+        return run.lipsync(p), p
+
+    return go
+
+
+def rate_of(text: str) -> Fraction:
+    return Fraction(text)

@@ -1,0 +1,193 @@
+"""Networks, weights and blending, with golden numbers from upstream's own program."""
+
+import shutil
+
+import cv2
+import numpy as np
+import pytest
+import torch
+
+from conftest import fill, tone, write_wave
+from helpers import audio, blend, faces, params, render, run, weights
+from helpers.errors import WeightsError
+from helpers.wav2lip import CompactWav2Lip, Wav2Lip, generate, warp_and_paint
+
+POINTS = np.array([[85, 70], [135, 70], [110, 95], [92, 120], [128, 120]], np.float32)
+
+
+def picture() -> np.ndarray:
+    y, x = np.mgrid[0:200, 0:240]
+    return np.stack([(x * y // 40) % 256, (3 * x + y) % 256, (x * 2 + y * 5) % 256], -1).astype(np.uint8)
+
+
+def test_upstreams_network_has_its_size_and_keys():
+    net = Wav2Lip()
+    assert sum(p.numel() for p in net.parameters()) == 36_298_035  # models/wav2lip.py of Rudrabha/Wav2Lip at 5c90fa9
+    keys = set(net.state_dict())
+    assert {"face_encoder_blocks.0.0.conv_block.0.weight", "audio_encoder.12.conv_block.1.running_mean"} <= keys
+    assert {"face_decoder_blocks.6.0.conv_block.0.bias", "output_block.1.weight"} <= keys
+
+
+def test_frames_are_those_of_upstreams_inference(tmp_path, seeded_wav2lip):
+    """Pixels and means caught from ``inference.main()`` of Rudrabha/Wav2Lip at 5c90fa9 (its VideoWriter replaced), with
+    the same seeded weights, picture, sound and ``--box 40 170 60 180``, batch 8, on a CPU in float32."""
+    cv2.imwrite(str(tmp_path / "face.png"), picture()[..., ::-1])
+    speech = write_wave(tmp_path / "speech.wav", tone(1.0), "-c:a", "pcm_s16le")
+    p = params.build(
+        video=tmp_path / "face.png", audio=speech, run_dir=tmp_path / "run", checkpoint=seeded_wav2lip,
+        box="60,40,180,170", blend="box", precision="fp32", batch_size=8,
+    )  # fmt: skip
+    record, plan, net = run.prepare(p)
+    assert record["plan"]["mel_alignment"] == "inference"
+    frames = list(render.render(plan, p.video, net, p, 0, plan.frames))
+    assert len(frames) == 25  # upstream stops at 22: its last windows are missing
+    seen = render.face_input(picture(), plan, 2, net, (0, 0, 0, 0))
+    assert np.allclose(seen[60, 30] / 255, [0.15686275, 0.61960784, 0.13333333])
+    for n, mean, pixels in (
+        (0, 150.12793055555557, [[246, 255, 175], [161, 252, 135], [103, 230, 223], [58, 219, 59], [140, 152, 151]]),
+        (5, 150.09842361111112, [[245, 254, 171], [162, 252, 132], [102, 233, 224], [58, 219, 59], [141, 152, 152]]),
+        (20, 150.03543055555556, [[241, 254, 175], [155, 251, 134], [95, 226, 232], [58, 219, 59], [140, 148, 151]]),
+    ):
+        assert frames[n].mean() == pytest.approx(mean, abs=1e-3)
+        at = ((100, 100), (160, 170), (40, 60), (39, 60), (169, 179))
+        got = np.array([frames[n][place] for place in at]).astype(int)
+        assert np.abs(got - pixels).max() <= 1
+
+
+def test_box_paste_is_bit_for_bit():
+    patch = np.random.default_rng(0).random((96, 96, 3), np.float32)
+    frame = picture()
+    made = blend.paste_box(frame, patch, (30, 20, 171, 160))
+    want = frame.copy()
+    want[20:160, 30:171] = cv2.resize((patch * 255.0).astype(np.uint8), (141, 140))
+    assert (made == want).all() and (frame == picture()).all()
+
+
+@pytest.mark.parametrize("form", ["plain", "state_dict", "module."])
+def test_checkpoint_forms_load(tmp_path, form):
+    state = fill(Wav2Lip().state_dict())
+    key = "output_block.1.weight"
+    saved = {f"module.{k}": v for k, v in state.items()} if form == "module." else state
+    torch.save(saved if form == "plain" else {"state_dict": saved, "global_step": 7}, tmp_path / "w.pth")
+    net = weights.load(tmp_path / "w.pth")
+    assert isinstance(net, Wav2Lip) and not net.training
+    assert torch.equal(net.state_dict()[key], state[key])
+
+
+class Evil:
+    def __reduce__(self):
+        return (open, ("/tmp/never-made-by-lipsync", "w"))
+
+
+def _save_script(path):
+    torch.jit.script(torch.nn.Linear(2, 2)).save(str(path))
+
+
+@pytest.mark.parametrize("make, words", [
+    (lambda p: None, "no weights at"),
+    (lambda p: p.write_bytes(b"<!DOCTYPE html><html>"), "web page"),
+    (lambda p: p.write_bytes(b"\x80\x02 nonsense"), "damaged"),
+    (lambda p: torch.save({"x": torch.zeros(3)}, p), "another architecture"),
+    (lambda p: torch.save({"x": Evil()}, p), "damaged or no plain checkpoint"),
+    (lambda p: torch.save([1, 2], p), "no state dict"),
+    (_save_script, "TorchScript"),
+])  # fmt: skip
+def test_unusable_weights_are_told(tmp_path, make, words):
+    make(tmp_path / "w.pth")
+    with pytest.raises(WeightsError, match=words) as caught:
+        weights.load(tmp_path / "w.pth")
+    assert "\n" not in str(caught.value)
+
+
+def test_damaged_and_foreign_safetensors_are_told(tmp_path):
+    whole = weights.FOLDER / "wav2lip-compact.safetensors"
+    (tmp_path / "cut.safetensors").write_bytes(whole.read_bytes()[:5000])
+    with pytest.raises(WeightsError, match="damaged"):
+        weights.load(tmp_path / "cut.safetensors")
+
+
+def test_auto_takes_the_real_thing_when_it_is_here(tmp_path, monkeypatch):
+    assert weights.locate("auto").name == "compact"
+    for name in ("registry.json", "wav2lip-compact.safetensors"):
+        shutil.copy(weights.FOLDER / name, tmp_path)
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    with (tmp_path / "wav2lip.pth").open("wb") as file:
+        file.truncate(weights.registry()["wav2lip"]["bytes"])
+    assert weights.locate("auto").name == "wav2lip"
+    (tmp_path / "wav2lip_gan.pth").write_bytes(b"short")
+    assert weights.locate("auto").name == "wav2lip"
+    with pytest.raises(WeightsError, match="bytes instead of"):
+        weights.locate("wav2lip_gan")
+    with pytest.raises(WeightsError, match="neither a file nor one of"):
+        weights.locate("no-such")
+
+
+def test_a_face_does_not_depend_on_its_neighbours_in_the_batch():
+    net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
+    rng = np.random.default_rng(0)
+    pictures = rng.integers(0, 255, (8, 96, 96, 3), np.uint8)
+    windows = rng.uniform(-4, 4, (8, 80, 16)).astype(np.float32)
+    whole = generate(net, windows, pictures)
+    alone = generate(
+        net, windows * (np.arange(8) == 3)[:, None, None], pictures * (np.arange(8) == 3)[:, None, None, None]
+    )
+    assert whole.shape == (8, 6, 96, 96)
+    assert (whole[3] == alone[3]).all()
+
+
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float32])
+def test_sound_moves_the_mouth(precision):
+    """The bundled network answers different sounds with different flows, at the mouth more than elsewhere."""
+    net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
+    mel = audio.melspectrogram(tone(2.0))
+    windows = audio.mel_windows(mel, np.arange(0, 140, 20))
+    face = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8), (0, 0), 4)
+    flow = generate(net, windows, np.repeat(face[None], 7, 0), precision)[:, :2]
+    moves = flow.std(axis=0).mean(axis=0)
+    assert moves[50:80, 30:66].mean() > 3 * moves[:30].mean() > 0
+
+
+def test_zero_maps_change_nothing():
+    maps = np.zeros((6, 96, 96), np.float32)
+    assert (blend.apply_maps(picture(), maps, faces.crop_matrix(POINTS, 96), POINTS) == picture()).all()
+
+
+@pytest.mark.parametrize("shift", [(0, 0), (-90, -60), (110, 90), (500, 0)])
+def test_nothing_outside_the_mask_changes(shift):
+    points = POINTS + shift
+    maps = np.random.default_rng(0).uniform(-0.3, 1, (6, 96, 96)).astype(np.float32)
+    made = blend.apply_maps(picture(), maps, faces.crop_matrix(points, 96), points)
+    mask = blend.face_mask(points, 0, 0, 240, 200)
+    assert (made[mask == 0] == picture()[mask == 0]).all()
+    patched = blend.paste_feathered(picture(), np.ones((96, 96, 3), np.float32), (40, 20, 200, 180), points)
+    assert (patched[mask == 0] == picture()[mask == 0]).all()
+    if shift == (0, 0):
+        assert (made != picture()).any() and (patched != picture()).any()
+
+
+def test_frame_warp_is_the_networks_warp():
+    """At the crop's own size, applying maps in the frame is what the training's ``warp_and_paint`` does."""
+    frame = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8), (0, 0), 3)
+    rng = np.random.default_rng(1)
+    maps = cv2.GaussianBlur(rng.standard_normal((96, 96, 6)).astype(np.float32), (0, 0), 9).transpose(2, 0, 1)
+    maps[:2] *= 0.5
+    maps[2:] = np.clip(0.5 + maps[2:], 0, 1)
+    made = blend.apply_maps(frame, maps, np.eye(2, 3), None)
+    pixels = torch.from_numpy(frame).permute(2, 0, 1)[None].float()
+    scaled = torch.from_numpy(maps.copy())[None]
+    scaled[:, 3:] *= 255
+    want = warp_and_paint(pixels, scaled)[0].permute(1, 2, 0).numpy()
+    assert np.abs(made - want)[3:-3, 3:-3].mean() < 1.0
+
+
+def test_feathered_patch_takes_the_frames_colour():
+    frame = np.full((200, 240, 3), (180, 120, 90), np.uint8)
+    patch = np.full((96, 96, 3), 0.2, np.float32)
+    made = blend.paste_feathered(frame, patch, (50, 40, 170, 180), POINTS)
+    assert np.abs(made.astype(int) - frame).max() <= 1
+
+
+def test_compact_weights_are_small():
+    total = sum((weights.FOLDER / f"{n}-compact.safetensors").stat().st_size for n in ("wav2lip", "sync"))
+    assert total < 8.5e6
+    assert sum(p.numel() for p in CompactWav2Lip().parameters()) < 3e6

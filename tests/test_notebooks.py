@@ -1,0 +1,121 @@
+"""The notebooks as papermill, the command line and a reader see them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import nbformat
+import numpy as np
+import pytest
+
+from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, tone, write_wave
+from helpers import media, params
+from helpers.notebook import runner
+
+SUMMARY = {"frames", "duration_s", "frames_redrawn", "frames_passed_through", "lipsync", "restored"}
+
+
+def helpers(*args: object) -> subprocess.CompletedProcess:
+    return subprocess.run(
+        [sys.executable, "-m", "helpers", *map(str, args)], capture_output=True, text=True, cwd=params.ROOT
+    )
+
+
+def pictures(path: Path) -> int:
+    cells = nbformat.read(path, as_version=4).cells
+    outputs = [o for c in cells if c.cell_type == "code" for o in c.outputs]
+    assert not [o for o in outputs if o.output_type == "error"]
+    return sum("image/png" in o.get("data", {}) for o in outputs)
+
+
+@pytest.mark.parametrize("notebook", params.NOTEBOOKS)
+def test_notebook_files_are_clean(notebook):
+    document = nbformat.read(runner.FOLDER / f"{notebook}.ipynb", as_version=4)
+    nbformat.validate(document)
+    code = [c for c in document.cells if c.cell_type == "code"]
+    assert not any(c.outputs or c.execution_count for c in code)
+    tagged = [c for c in document.cells if "parameters" in c.metadata.get("tags", [])]
+    assert [c.source for c in tagged] == [params.parameter_cell(notebook)]
+    assert all(len(c.source.splitlines()) <= 15 for c in code if c not in tagged)
+    assert not any("google.colab" in c.source for c in code)
+    values = {}
+    exec(tagged[0].source, values)
+    assert params.from_names(notebook, values) == params.Params()
+
+
+@pytest.mark.notebook
+def test_sample_through_the_command_line(tmp_path):
+    done = helpers("run", SAMPLE_VIDEO, SAMPLE_SPEECH, "--out", tmp_path / "run 1")
+    assert done.returncode == 0, done.stderr
+    assert "unknown parameter" not in done.stderr
+    result = json.loads(done.stdout)
+    assert set(result) >= SUMMARY
+    assert (result["frames"], result["frames_redrawn"], result["frames_passed_through"]) == (189, 164, 25)
+    for name in ("lipsync", "restored"):
+        info = media.probe(result[name])
+        assert (info.frames, info.width, info.has_audio) == (189, 480, True)
+    assert [pictures(tmp_path / "run 1" / f"{n}.ipynb") for n in params.NOTEBOOKS] == [2, 7, 2]
+    last = nbformat.read(tmp_path / "run 1" / "03_restore.ipynb", as_version=4).cells[-1].outputs[0].text
+    quality = {row["video"]: row for row in json.loads(last)["quality"]}
+    assert set(quality) == {"source", "lipsync", "restored"}
+    assert quality["lipsync"]["length_error_ms"] == 0 and quality["lipsync"]["psnr_outside"] > 38
+    assert quality["restored"]["sharpness_mouth"] > quality["lipsync"]["sharpness_mouth"]
+    table = helpers("evaluate", tmp_path / "run 1").stdout.splitlines()
+    assert len(table) == 4 and "sharpness_mouth" in table[0]
+
+
+@pytest.mark.notebook
+def test_real_clip_with_injected_parameters(clips, tmp_path):
+    values = dict(output_size="360x360", fit="stretch", length="shortest", restorer="none", smooth_window="3")
+    result = runner.run_all(str(clips / "grid_v1.mpg"), str(clips / "speech_2.wav"), str(tmp_path / "run"), values)
+    assert (result["frames"], result["frames_redrawn"]) == (75, 75)
+    info = media.probe(result["restored"])
+    assert (info.width, info.height, info.fps) == (360, 360, 25)
+    record = json.loads((tmp_path / "run" / "run.json").read_text())
+    assert record["parameters"]["smooth_window"] == 3 and record["parameters"]["fit"] == "stretch"
+
+
+@pytest.mark.notebook
+def test_an_error_in_a_notebook_is_one_line(tmp_path):
+    done = helpers("run", SAMPLE_VIDEO, SAMPLE_SPEECH, "--out", tmp_path / "run", "-p", "box=0,0,9000,10")
+    assert done.returncode == 2 and done.stdout == ""
+    assert done.stderr.splitlines()[-1].startswith("error: box=0,0,9000,10 does not lie in the 480x480 frame")
+    assert "Traceback" not in done.stderr
+    cells = nbformat.read(tmp_path / "run" / "02_lipsync.ipynb", as_version=4).cells
+    error = next(o for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error")
+    assert len(error.traceback) == 1 and error.ename.endswith("ParameterError")
+    assert not (tmp_path / "run" / "lipsync.mp4").exists()
+
+
+@pytest.mark.parametrize("args, words", [
+    (("no-such.mp4", SAMPLE_SPEECH), "no such file"),
+    ((SAMPLE_VIDEO, SAMPLE_VIDEO), "no sound track"),
+    ((SAMPLE_VIDEO, SAMPLE_SPEECH, "-p", "crf=99"), "crf=99"),
+    ((SAMPLE_VIDEO, SAMPLE_SPEECH, "-p", "smoth=1"), "did you mean smooth"),
+    ((SAMPLE_VIDEO, SAMPLE_SPEECH, "-p", "checkpoint=nowhere.pth"), "nowhere.pth"),
+])  # fmt: skip
+def test_bad_input_exits_2_with_one_line(tmp_path, args, words):
+    done = helpers("run", *args[:2], "--out", tmp_path / "run", *args[2:])
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error: ")]
+    assert len(lines) == 1 and words in lines[0]
+    assert not list(tmp_path.rglob("*.mp4"))
+
+
+def test_evaluate_without_a_run_is_told(tmp_path):
+    done = helpers("evaluate", tmp_path)
+    assert done.returncode == 2 and "no run folder" in done.stderr
+
+
+def test_readme_lists_every_parameter():
+    assert params.markdown_table() in (params.ROOT / "README.md").read_text()
+
+
+def test_silence_and_digital_zero_make_a_video(tmp_path):
+    from helpers import run
+
+    speech = write_wave(tmp_path / "zero.wav", np.zeros(16000))
+    p = params.build(video=SAMPLE_VIDEO, audio=speech, run_dir=tmp_path / "run")
+    assert run.lipsync(p)["results"]["lipsync"]["frames"] == 25
+    write_wave(tmp_path / "tone.wav", tone(0.2))

@@ -1,0 +1,118 @@
+"""Data preparation and a few steps of both trainings, on clips made of the sample."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from scipy.signal import correlate
+
+from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, tone
+from helpers import audio, syncnet, weights
+from helpers.__main__ import main
+from helpers.errors import InputError
+from helpers.training import data, generator
+
+
+@pytest.fixture(scope="module")
+def prepared(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("clips")
+    (folder / "her").mkdir()
+    for n, start in enumerate((0.0, 0.7, 1.4)):
+        cut = ("-ss", start, "-t", "1.4")
+        ffmpeg(
+            *cut,
+            "-i",
+            SAMPLE_VIDEO,
+            *cut,
+            "-i",
+            SAMPLE_SPEECH,
+            "-map",
+            "0:v",
+            "-map",
+            "1:a",
+            folder / "her" / f"{n}.mp4",
+        )
+    out = folder.parent / "trained"
+    index = data.prepare(folder, out / "prepared", workers=1)
+    assert [c["split"] for c in index["clips"]] == ["train", "validation", "train"] and not index["skipped"]
+    return folder, out
+
+
+def test_batches_have_their_shapes(prepared):
+    clips = data.Clips(prepared[1] / "prepared")
+    mel, stacks = clips.expert_batch(4, 2)
+    assert mel.shape == (8, 1, 80, 16) and stacks.shape == (8, 15, 48, 96)
+    mel, target, reference = clips.generator_batch(2)
+    assert mel.shape == (2, 5, 80, 16) and target.shape == reference.shape == (2, 5, 3, 96, 96)
+    assert 0 <= target.min() and target.max() <= 1 and mel.abs().max() <= 4
+
+
+def test_weak_augmentation_is_the_clip_itself(prepared):
+    clips = data.Clips(prepared[1] / "prepared")
+    crops = torch.from_numpy(clips.faces(clips.train[0], np.arange(2)))[None]
+    plain = crops[0, :, 16:112, 16:112].permute(0, 3, 1, 2).float() / 255
+    made = clips.augment_faces(crops, 0.0)[0]
+    assert min((made - plain).abs().mean(), (made.flip(-1) - plain).abs().mean()) < 0.01
+
+
+def test_one_look_for_all_pictures_of_a_sample(prepared):
+    clips = data.Clips(prepared[1] / "prepared")
+    same = torch.from_numpy(np.repeat(clips.faces(clips.train[0], [0]), 3, 0))[None].repeat(2, 1, 1, 1, 1)
+    made = clips.augment_faces(same)
+    assert (made[0, 0] - made[0, 2]).abs().mean() < 0.03 < (made[0, 0] - made[1, 0]).abs().mean()
+
+
+def test_another_voice_keeps_its_time():
+    wave = tone(3.0)
+    own = audio.melspectrogram(wave).mean(axis=0)
+    for seed in range(4):
+        other = data.change_voice(wave, np.random.default_rng(seed)).mean(axis=0)
+        assert len(other) == len(own)
+        lag = np.argmax(correlate(other - other.mean(), own - own.mean())) - (len(own) - 1)
+        assert abs(lag) <= 1
+
+
+def test_training_runs_resumes_and_its_weights_load(prepared, capsys):
+    folder, out = prepared
+    for what in ("expert", "generator"):
+        for steps in (2, 3):
+            assert (
+                main(["train", what, "--data", str(folder), "--out", str(out), "--steps", str(steps), "--every", "2"])
+                == 0
+            )
+    printed = capsys.readouterr().out
+    assert "going on from step 2" in printed
+    rows = [json.loads(line) for line in (out / "generator.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in rows] == [2, 3] and all(np.isfinite(list(r.values())).all() for r in rows)
+    assert (out / "strips" / "000003.png").exists()
+    assert isinstance(weights.load(out / "sync-compact.safetensors"), syncnet.SyncExpert)
+    net = weights.load(out / "wav2lip-compact.safetensors")
+    assert type(net).__name__ == "CompactWav2Lip"
+    clips = data.Clips(out / "prepared")
+    figures, picture = generator.validate_stills(
+        net, weights.load(out / "sync-compact.safetensors"), clips, clips.validation
+    )
+    assert picture.dtype == np.uint8 and figures["copy_l1"] > 0
+
+
+def test_empty_and_faceless_folders_are_told(tmp_path):
+    with pytest.raises(InputError, match="no video clips"):
+        data.prepare(tmp_path, tmp_path / "out")
+
+
+def test_expert_finds_the_offset_of_real_speech(clips, tmp_path):
+    """The bundled expert, on speakers it never saw."""
+    (tmp_path / "grid").mkdir()
+    for n in (1, 2, 4):
+        (tmp_path / "grid" / f"{n}.mpg").symlink_to(clips / f"grid_v{n}.mpg")
+    data.prepare(tmp_path / "grid", tmp_path / "out", workers=1)
+    ready = data.Clips(tmp_path / "out")
+    expert = weights.sync_expert()
+    for clip in ready.clips:
+        at = np.arange(clip["frames"])
+        crops = ready.faces(clip, at)[:, 16:112, 16:112]
+        curve = syncnet.similarity(expert, crops, ready.windows(clip, at))
+        assert abs(syncnet.score(curve)["offset"]) <= 1
+        late = syncnet.similarity(expert, crops[5:], ready.windows(clip, at[:-5]))  # the mouth is 5 frames early
+        assert abs(syncnet.score(late)["offset"] - 5) <= 1
