@@ -3,7 +3,6 @@
 import os
 import subprocess
 import zlib
-from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
@@ -45,7 +44,7 @@ def tone(seconds: float, rate: int = 16000) -> np.ndarray:
 
 def write_wave(path: Path, wave: np.ndarray, *more: str, rate: int = 16000) -> str:
     subprocess.run(
-        [media.ffmpeg_exe(), "-v", "error", "-y", "-f", "f32le", "-ar", str(rate), "-ac", "1", "-i", "-", *more, str(path)],
+        [media.ffmpeg_exe(), "-v", "error", "-y", "-f", "f32le", "-ar", str(rate), "-ac", "1", "-i", "-", *more, path],
         input=np.asarray(wave, "<f4").tobytes(), check=True, capture_output=True,
     )  # fmt: skip
     return str(path)
@@ -104,7 +103,3 @@ def small_run(tmp_path):
         return run.lipsync(p), p
 
     return go
-
-
-def rate_of(text: str) -> Fraction:
-    return Fraction(text)

@@ -4,9 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+from conftest import tone
 from hypothesis import given, strategies as st
 
-from conftest import tone
 from helpers import audio
 
 RATES = [
@@ -40,7 +40,7 @@ def test_short_and_silent_sound_gives_a_window(wave):
 
 
 def test_window_starts_at_25():
-    """inference: ``int(i * 80. / fps)`` as in upstream's ``inference.py``; training: one frame earlier; both clamped."""
+    """inference: ``int(i * 80. / fps)`` as in upstream's ``inference.py``; training: one frame earlier."""
     assert audio.window_starts(8, Fraction(25), 1000, "inference").tolist() == [0, 3, 6, 9, 12, 16, 19, 22]
     assert audio.window_starts(8, Fraction(25), 1000, "training").tolist() == [0, 0, 3, 6, 9, 12, 16, 19]
     assert audio.window_starts(8, Fraction(25), 1000, "centred").tolist() == [0, 0, 0, 3, 6, 10, 13, 16]

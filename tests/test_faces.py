@@ -5,9 +5,9 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
+from conftest import SAMPLE_VIDEO
 from hypothesis import given, strategies as st
 
-from conftest import SAMPLE_VIDEO
 from helpers import blend, faces, media
 from helpers.errors import ParameterError
 

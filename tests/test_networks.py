@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-
 from conftest import fill, tone, write_wave
+
 from helpers import audio, blend, faces, params, render, run, weights
 from helpers.errors import WeightsError
 from helpers.wav2lip import CompactWav2Lip, Wav2Lip, generate, warp_and_paint

@@ -8,8 +8,8 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, tone, write_wave
+
 from helpers import media, params
 from helpers.notebook import runner
 

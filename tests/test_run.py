@@ -9,9 +9,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
+from conftest import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
 
-from conftest import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, tone, write_wave
 from helpers import media, params, plan as plans, render, run
 from helpers.errors import InputError, NoFaceError, ParameterError, RunError
 
@@ -77,7 +77,8 @@ def test_variable_rate_becomes_25(small_run, tmp_path):
 
 
 @pytest.mark.parametrize("length, seconds, frames", [
-    ("audio", 3.1, 78), ("audio", 0.05, 1), ("video", 3.1, 50), ("video", 0.7, 50), ("shortest", 3.1, 50), ("shortest", 0.7, 18),
+    ("audio", 3.1, 78), ("audio", 0.05, 1), ("video", 3.1, 50),
+    ("video", 0.7, 50), ("shortest", 3.1, 50), ("shortest", 0.7, 18),
 ])  # fmt: skip
 def test_length_follows_what_was_asked(small_run, tmp_path, length, seconds, frames):
     record, _ = small_run(audio=write_wave(tmp_path / "s.wav", tone(seconds)), length=length)
@@ -215,7 +216,8 @@ def test_sound_given_as_video_is_told(small_run, tmp_path):
 
 @pytest.mark.parametrize("values, words", [
     (dict(ouput_size="720"), "did you mean output_size"), (dict(fill="pingpongs"), "did you mean pingpong"),
-    (dict(crf="high"), "not of type int"), (dict(crf=52), "outside 0 to 51"), (dict(smooth="maybe"), "not of type bool"),
+    (dict(crf="high"), "not of type int"), (dict(crf=52), "outside 0 to 51"),
+    (dict(smooth="maybe"), "not of type bool"),
     (dict(batch_size=1.5), "not of type int"),
 ])  # fmt: skip
 def test_wrong_parameters_are_told(values, words):

@@ -5,9 +5,9 @@ import json
 import numpy as np
 import pytest
 import torch
+from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, tone
 from scipy.signal import correlate
 
-from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, tone
 from helpers import audio, syncnet, weights
 from helpers.__main__ import main
 from helpers.errors import InputError
@@ -45,7 +45,7 @@ def test_batches_have_their_shapes(prepared):
     assert mel.shape == (8, 1, 80, 16) and stacks.shape == (8, 15, 48, 96)
     mel, target, reference = clips.generator_batch(2)
     assert mel.shape == (2, 5, 80, 16) and target.shape == reference.shape == (2, 5, 3, 96, 96)
-    assert 0 <= target.min() and target.max() <= 1 and mel.abs().max() <= 4
+    assert target.min() >= 0 and target.max() <= 1 and mel.abs().max() <= 4
 
 
 def test_weak_augmentation_is_the_clip_itself(prepared):

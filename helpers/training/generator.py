@@ -3,6 +3,10 @@
 Losses: L1 that weighs the mouth most, differences of gradients (sharpness), total variation of the flow (no folds), a
 little on alpha (paint only where warping cannot do it), and the sync expert's opinion of five redrawn frames (Prajwal
 et al., 2020, with its cosine in the place of the logarithm).
+
+The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's own
+upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and in a moving clip
+it keeps the mouth that it should replace.
 """
 
 from __future__ import annotations
@@ -84,7 +88,7 @@ def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows:
         mel = torch.from_numpy(clips.windows(clip, at))[:, None]
         still = true[far_reference(clips, clip)].expand_as(true)
         with torch.autocast("cpu", torch.bfloat16):
-            maps = net(mel, network_input(true, still))
+            maps = net(mel, network_input(still, still))
         made = warp_and_paint(still, maps.float())
         errors.append((weights * (made - true).abs()).sum() / weights.sum() / 3 / len(true))
         copies.append((weights * (still - true).abs()).sum() / weights.sum() / 3 / len(true))
@@ -107,20 +111,26 @@ def train(
     steps: int,
     minutes: float | None = None,
     every: int = 250,
+    start: Path | None = None,
     seed: int = 0,
 ) -> Path:
     """Train on a prepared folder with a trained expert; returns ``out/wav2lip-compact.safetensors``.
 
+    ``start`` names weights to go on from: then at full augmentation from the first step, and at half the rate.
     Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``.
     """
     torch.manual_seed(seed)
     clips = Clips(prepared, seed)
     expert = load_expert(expert_path)
     net = start_network(expert)
+    rate = LEARNING_RATE
+    if start:
+        net.load_state_dict(load_file(start), strict=False)
+        rate = LEARNING_RATE / 2
     hearing = list(net.audio_encoder.parameters())
     drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder")]
     optimiser = torch.optim.AdamW(
-        [dict(params=drawing, lr=LEARNING_RATE), dict(params=hearing, lr=LEARNING_RATE * AUDIO_RATE)],
+        [dict(params=drawing, lr=rate), dict(params=hearing, lr=rate * AUDIO_RATE)],
         weight_decay=0.01, fused=True,
     )  # fmt: skip
     averaged = Averaged(net)
@@ -129,9 +139,9 @@ def train(
 
     def one_step(step: int, share: float) -> dict:
         net.train()
-        mel, target, reference = clips.generator_batch(CLIPS_A_BATCH, min(1.0, share / EASY))
+        mel, target, reference = clips.generator_batch(CLIPS_A_BATCH, 1.0 if start else min(1.0, share / EASY))
         target, reference = target.flatten(0, 1), reference.flatten(0, 1)
-        faces = network_input(target, reference).to(memory_format=torch.channels_last)
+        faces = network_input(reference, reference).to(memory_format=torch.channels_last)
         with torch.autocast("cpu", torch.bfloat16):
             maps = net(mel.flatten(0, 1)[:, None], faces)
         made = warp_and_paint(reference, maps)
@@ -139,7 +149,7 @@ def train(
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
         loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint
         figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint)
-        if share >= SYNC_START:
+        if start or share >= SYNC_START:
             stacks = stack_lower_halves(made.view(-1, FRAMES, 3, FACE, FACE)).to(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16):
                 video = expert.embed_faces(stacks)
