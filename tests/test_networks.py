@@ -135,7 +135,7 @@ def test_a_face_does_not_depend_on_its_neighbours_in_the_batch():
     assert (whole[3] == alone[3]).all()
 
 
-@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float32])
+@pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16, torch.float32])
 def test_sound_moves_the_mouth(precision):
     """The bundled network answers different sounds with different flows, at the mouth more than elsewhere."""
     net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")

@@ -4,9 +4,9 @@ Losses: L1 that weighs the mouth most, differences of gradients (sharpness), tot
 little on alpha (paint only where warping cannot do it), and the sync expert's opinion of five redrawn frames (Prajwal
 et al., 2020, with its cosine in the place of the logarithm).
 
-The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's own
-upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps the mouth
-that it should replace in a moving clip.
+The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
+own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
+the mouth that it should replace in a moving clip.
 """
 
 from __future__ import annotations
