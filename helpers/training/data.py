@@ -31,6 +31,7 @@ STORED = 128  # px, side of a stored crop; the middle 96 are the networks' squar
 DETECT_EVERY = 5  # frames
 VOICES = 6  # mels a clip: its own and five changed ones
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
+MOUTH_ROWS, MOUTH_COLUMNS = slice(64, 100), slice(40, 88)  # of a stored crop
 HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
 
 
@@ -203,26 +204,28 @@ class Clips:
         return mel.flatten(0, 1)[:, None], face.reshape(clips * windows, 3 * FRAMES, FACE - FACE_HALF, FACE)
 
     def generator_batch(
-        self, clips: int = 8, strength: float = 1.0, reference_tries: int = 5, far: float = 0.7
+        self, clips: int = 8, strength: float = 1.0, tries: int = 5, far: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Mel ``(B, 5, 80, 16)``, target ``(B, 5, 3, 96, 96)``, reference ``(B, 5, 3, 96, 96)``.
 
-        Each target frame has a reference frame of the same clip. With probability ``far`` it is, of
-        ``reference_tries`` random frames, the one whose mel window differs most: probably another mouth.
+        The references of five consecutive target frames are of the same clip: five consecutive frames (a moving
+        source) or one frame five times (a still picture), half of the samples each. With probability ``far`` they are,
+        of ``tries`` random ones, those whose mouth looks least like the targets'.
         """
         mels, crops = [], []
+        run = np.arange(FRAMES)
         for clip in self.choose(clips):
-            voice = self._voice(strength)
-            first = self.rng.integers(0, clip["frames"] - FRAMES + 1)
-            at = first + np.arange(FRAMES)
-            target_mel = self.windows(clip, at, voice)
-            tries = self.rng.integers(0, clip["frames"], (FRAMES, reference_tries))
+            last = clip["frames"] - FRAMES
+            at = self.rng.integers(0, last + 1) + run
+            target_mel = self.windows(clip, at, self._voice(strength))
+            step = run * (self.rng.random() < 0.5)
+            candidates = [start + step for start in self.rng.integers(0, last + 1, tries)]
             if self.rng.random() < far:
-                other = self.windows(clip, tries.ravel(), voice).reshape(FRAMES, reference_tries, -1)
-                distance = np.square(other - target_mel.reshape(FRAMES, 1, -1)).mean(axis=2)
-                reference = tries[np.arange(FRAMES), distance.argmax(axis=1)]
+                mouth = self.faces(clip, at)[:, MOUTH_ROWS, MOUTH_COLUMNS].astype(np.int16)
+                looks = [self.faces(clip, c)[:, MOUTH_ROWS, MOUTH_COLUMNS] for c in candidates]
+                reference = candidates[int(np.argmax([np.abs(look - mouth).mean() for look in looks]))]
             else:
-                reference = tries[:, 0]
+                reference = candidates[0]
             mels.append(target_mel)
             crops.append(self.faces(clip, np.concatenate([at, reference])))
         mel = self.augment_mel(torch.from_numpy(np.stack(mels)), strength)

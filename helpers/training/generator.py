@@ -116,21 +116,19 @@ def train(
 ) -> Path:
     """Train on a prepared folder with a trained expert; returns ``out/wav2lip-compact.safetensors``.
 
-    ``start`` names weights to go on from: then at full augmentation from the first step, and at half the rate.
+    ``start`` names weights to go on from: then with full augmentation from the first step.
     Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``.
     """
     torch.manual_seed(seed)
     clips = Clips(prepared, seed)
     expert = load_expert(expert_path)
     net = start_network(expert)
-    rate = LEARNING_RATE
     if start:
         net.load_state_dict(load_file(start), strict=False)
-        rate = LEARNING_RATE / 2
     hearing = list(net.audio_encoder.parameters())
     drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder")]
     optimiser = torch.optim.AdamW(
-        [dict(params=drawing, lr=rate), dict(params=hearing, lr=rate * AUDIO_RATE)],
+        [dict(params=drawing, lr=LEARNING_RATE), dict(params=hearing, lr=LEARNING_RATE * AUDIO_RATE)],
         weight_decay=0.01, fused=True,
     )  # fmt: skip
     averaged = Averaged(net)
