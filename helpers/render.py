@@ -21,6 +21,8 @@ from .plan import Plan
 from .restore import RESTORERS
 from .wav2lip import FACE
 
+MOVING_PASSES = 3
+
 
 def crop_matrix(plan: Plan, n: int) -> np.ndarray:
     """Matrix that maps pixels of output frame ``n`` to the 96x96 square of its face."""
@@ -66,6 +68,11 @@ def box_pads(p: Params) -> tuple[int, int, int, int]:
     return (0, 0, 0, 0) if p.box else pads
 
 
+def passes(plan: Plan, p: Params) -> int:
+    """How often the compact network goes over a face: a moving mouth takes more to replace than a still one."""
+    return p.passes or (1 if len(plan.faces.present) == 1 else MOVING_PASSES)
+
+
 def face_input(frame: np.ndarray, plan: Plan, n: int, net: nn.Module, pads: tuple[int, int, int, int]) -> np.ndarray:
     """What the network sees of output frame ``n``: ``uint8 (96, 96, 3)`` RGB."""
     if isinstance(net, wav2lip.Wav2Lip):
@@ -109,7 +116,7 @@ def render(
                 inputs[n - first] = face_input(frames[n - first], plan, n, net, pads)
             windows[[n - first for n in mine]] = audio.mel_windows(plan.mel, plan.mel_start[mine])
             clock = _lap(times, "crop", clock)
-            made = wav2lip.generate(net, windows, inputs, precision)
+            made = wav2lip.generate(net, windows, inputs, precision, passes(plan, p))
             patches = {n: made[n - first] for n in mine}
             clock = _lap(times, "network", clock)
         for n, frame in zip(numbers, frames, strict=True):
@@ -136,7 +143,7 @@ def preview(plan: Plan, video: str, net: nn.Module, p: Params, n: int) -> dict[s
     seen = face_input(frame, plan, n, net, pads)
     window = audio.mel_windows(plan.mel, plan.mel_start[[n]])
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
-    patch = wav2lip.generate(net, window, seen[None], precision)[0]
+    patch = wav2lip.generate(net, window, seen[None], precision, passes(plan, p))[0]
     made = compose(frame, patch, plan, n, net, pads, p.blend)
     if patch.shape[0] == 6:
         pixels = torch.from_numpy(seen).permute(2, 0, 1)[None].float() / 255

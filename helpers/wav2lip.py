@@ -113,18 +113,30 @@ class CompactWav2Lip(nn.Module):
         return torch.cat((FLOW_LIMIT * torch.tanh(x[:, :2]), torch.sigmoid(x[:, 2:])), dim=1)
 
 
+def warp(pictures: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
+    """Pictures ``(B, C, S, S)`` read where a flow ``(B, 2, S, S)`` (in half widths) points to, bilinearly."""
+    size = pictures.shape[-1]
+    line = (torch.arange(size, dtype=pictures.dtype, device=pictures.device) + 0.5) * 2 / size - 1
+    grid = torch.stack((line.expand(size, size), line[:, None].expand(size, size)), dim=-1)
+    grid = grid + flow.permute(0, 2, 3, 1)
+    return F.grid_sample(pictures, grid, mode="bilinear", padding_mode="border", align_corners=False)
+
+
 def warp_and_paint(faces: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """Faces ``(B, 3, S, S)`` warped by a compact network's maps ``(B, 6, 96, 96)`` and painted: ``(B, 3, S, S)``."""
-    size = faces.shape[-1]
-    if size != maps.shape[-1]:
-        maps = F.interpolate(maps, size=(size, size), mode="bilinear", align_corners=False)
-    line = (torch.arange(size, dtype=faces.dtype, device=faces.device) + 0.5) * 2 / size - 1
-    grid = torch.stack((line.expand(size, size), line[:, None].expand(size, size)), dim=-1)
-    warped = F.grid_sample(
-        faces, grid + maps[:, :2].permute(0, 2, 3, 1), mode="bilinear", padding_mode="border", align_corners=False
-    )
+    if faces.shape[-1] != maps.shape[-1]:
+        maps = F.interpolate(maps, size=faces.shape[-2:], mode="bilinear", align_corners=False)
     alpha = maps[:, 2:3]
-    return warped * (1 - alpha) + maps[:, 3:] * alpha
+    return warp(faces, maps[:, :2]) * (1 - alpha) + maps[:, 3:] * alpha
+
+
+def chain_maps(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:
+    """Maps ``(B, 6, 96, 96)`` that do at once what ``first`` and then ``second`` do."""
+    moved = warp(first, second[:, :2])
+    below, above = moved[:, 2:3], second[:, 2:3]
+    alpha = 1 - (1 - below) * (1 - above)
+    paint = ((1 - above) * below * moved[:, 3:] + above * second[:, 3:]) / alpha.clamp(min=1e-6)
+    return torch.cat((second[:, :2] + moved[:, :2], alpha, paint), dim=1)
 
 
 def network_input(target: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
@@ -150,20 +162,30 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 @torch.inference_mode()
 def generate(
-    net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32
+    net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 1
 ) -> np.ndarray:
     """One batch: mel windows ``float32 (B, 80, 16)`` and RGB faces ``uint8 (B, 96, 96, 3)`` -> patches.
 
     Upstream's network gives RGB pictures ``float32 (B, 96, 96, 3)`` in [0, 1], the compact one its maps ``float32
     (B, 6, 96, 96)`` (see ``CompactWav2Lip``). Each face is both target and reference, as in Wav2Lip's ``inference.py``.
+
+    The compact network is run ``passes`` times, each time on the face that it has just drawn: what one pass leaves of
+    the source's own mouth the next one takes away. The passes' maps are chained, so the frame is warped once.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
     pixels = torch.from_numpy(faces[..., ::-1].copy() if upstream else faces).to(device, non_blocking=True)
     pixels = pixels.permute(0, 3, 1, 2).float() / 255
-    both = network_input(pixels, pixels).contiguous(memory_format=torch.channels_last)
     mel = torch.from_numpy(windows)[:, None].to(device, non_blocking=True)
-    with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-        made = net(mel, both)
-    made = made.float().cpu().numpy()
-    return np.ascontiguousarray(made[:, ::-1].transpose(0, 2, 3, 1)) if upstream else made
+
+    def draw(faces: torch.Tensor) -> torch.Tensor:
+        both = network_input(faces, faces).contiguous(memory_format=torch.channels_last)
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            return net(mel, both).float()
+
+    made = draw(pixels)
+    if upstream:
+        return np.ascontiguousarray(made.cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
+    for _ in range(1, passes):
+        made = chain_maps(made, draw(warp_and_paint(pixels, made)))
+    return made.cpu().numpy()

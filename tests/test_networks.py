@@ -10,7 +10,7 @@ from conftest import fill, tone, write_wave
 
 from helpers import audio, blend, faces, params, render, run, weights
 from helpers.errors import WeightsError
-from helpers.wav2lip import CompactWav2Lip, Wav2Lip, generate, warp_and_paint
+from helpers.wav2lip import CompactWav2Lip, Wav2Lip, chain_maps, generate, warp_and_paint
 
 POINTS = np.array([[85, 70], [135, 70], [110, 95], [92, 120], [128, 120]], np.float32)
 
@@ -178,6 +178,23 @@ def test_frame_warp_is_the_networks_warp():
     scaled[:, 3:] *= 255
     want = warp_and_paint(pixels, scaled)[0].permute(1, 2, 0).numpy()
     assert np.abs(made - want)[3:-3, 3:-3].mean() < 1.0
+
+
+def test_chained_maps_do_what_two_passes_do():
+    rng = np.random.default_rng(2)
+    face, *pair = (
+        torch.from_numpy(
+            cv2.GaussianBlur(rng.standard_normal((96, 96, c)).astype(np.float32), (0, 0), 8).transpose(2, 0, 1)
+        )
+        for c in (3, 6, 6)
+    )
+    maps = [m[None].clone() for m in pair]
+    for m in maps:
+        m[:, :2] *= 0.5
+        m[:, 2:] = (0.5 + 3 * m[:, 2:]).clamp(0, 1)
+    once = warp_and_paint(face[None], chain_maps(*maps))
+    twice = warp_and_paint(warp_and_paint(face[None], maps[0]), maps[1])
+    assert (once - twice)[..., 4:-4, 4:-4].abs().max() < 0.02 < (once - face[None]).abs().max()
 
 
 def test_feathered_patch_takes_the_frames_colour():
