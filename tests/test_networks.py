@@ -1,14 +1,15 @@
 """Networks, weights and blending, with golden numbers from upstream's own program."""
 
 import shutil
+from fractions import Fraction
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import fill, tone, write_wave
+from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, fill, tone, write_wave
 
-from helpers import audio, blend, faces, params, render, run, weights
+from helpers import audio, blend, faces, media, params, render, run, weights
 from helpers.errors import WeightsError
 from helpers.wav2lip import CompactWav2Lip, Wav2Lip, chain_maps, generate, warp_and_paint
 
@@ -139,10 +140,11 @@ def test_a_face_does_not_depend_on_its_neighbours_in_the_batch():
 def test_sound_moves_the_mouth(precision):
     """The bundled network answers different sounds with different flows, at the mouth more than elsewhere."""
     net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
-    mel = audio.melspectrogram(tone(2.0))
-    windows = audio.mel_windows(mel, np.arange(0, 140, 20))
-    face = cv2.GaussianBlur(np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8), (0, 0), 4)
-    flow = generate(net, windows, np.repeat(face[None], 7, 0), precision)[:, :2]
+    mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
+    windows = audio.mel_windows(mel, np.arange(0, 560, 20))
+    frame = next(media.read_frames(SAMPLE_VIDEO, Fraction(25)))
+    face = faces.crop(frame, faces.crop_matrix(faces.detect(frame)[0, 5:].reshape(5, 2), 96), 96)
+    flow = generate(net, windows, np.repeat(face[None], len(windows), 0), precision)[:, :2]
     moves = flow.std(axis=0).mean(axis=0)
     assert moves[50:80, 30:66].mean() > 3 * moves[:30].mean() > 0
 
