@@ -46,14 +46,16 @@ def face_rectangle(matrix: np.ndarray, width: int, height: int) -> tuple[int, in
     return max(0, int(x1)), max(0, int(y1)), min(width, int(x2) + 1), min(height, int(y2) + 1)
 
 
-def mask_rectangle(landmarks: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
-    """Rectangle x1, y1, x2, y2 of the frame outside which ``face_mask`` is 0 (of a circle around the ellipse)."""
+def local_mask(landmarks: np.ndarray, width: int, height: int) -> tuple[tuple[int, int, int, int], np.ndarray]:
+    """Rectangle x1, y1, x2, y2 of the frame outside which the mask is 0 (of a circle around the ellipse), and the mask
+    in it, ``float32``. For a face that lies outside the frame x2 <= x1 or y2 <= y1, and the mask is empty."""
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
     distance = float(np.hypot(*(mouth - eyes)))
     x, y = mouth + MASK_DROP * (mouth - eyes)
     reach = max(MASK_HALF_WIDTH, MASK_HALF_HEIGHT) * distance
     low, high = (math.floor(x - reach), math.floor(y - reach)), (math.ceil(x + reach) + 1, math.ceil(y + reach) + 1)
-    return max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
+    x1, y1, x2, y2 = max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
+    return (x1, y1, x2, y2), face_mask(landmarks, x1, y1, max(0, x2 - x1), max(0, y2 - y1))
 
 
 def apply_maps(frame: np.ndarray, maps: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
@@ -64,9 +66,9 @@ def apply_maps(frame: np.ndarray, maps: np.ndarray, matrix: np.ndarray, landmark
     """
     height, width = frame.shape[:2]
     if landmarks is None:
-        x1, y1, x2, y2 = face_rectangle(matrix, width, height)
+        (x1, y1, x2, y2), mask = face_rectangle(matrix, width, height), None
     else:
-        x1, y1, x2, y2 = mask_rectangle(landmarks, width, height)
+        (x1, y1, x2, y2), mask = local_mask(landmarks, width, height)
     if x2 <= x1 or y2 <= y1:
         return frame.copy()
     local = matrix.copy()
@@ -85,7 +87,6 @@ def apply_maps(frame: np.ndarray, maps: np.ndarray, matrix: np.ndarray, landmark
     rows = np.arange(y1, y2, dtype=np.float32)[:, None] + turn[1, 0] * u + turn[1, 1] * v
     made = cv2.remap(frame, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     made = cv2.blendLinear(made.astype(np.float32), paint, 1 - alpha, alpha)
-    mask = None if landmarks is None else face_mask(landmarks, x1, y1, x2 - x1, y2 - y1)
     return put(frame, made, x1, y1, mask)
 
 

@@ -89,8 +89,7 @@ def look_at_faces(video: str, fps: Fraction, stop: int, detector: str, box: str)
         if info.kind != "image" or last is None:
             last = given.copy() if given is not None else faces.detect(frame, detector)
             if given is None:
-                last[:, [0, 2, 5, 7, 9, 11, 13]] *= info.width / frame.shape[1]
-                last[:, [1, 3, 6, 8, 10, 12, 14]] *= info.height / frame.shape[0]
+                last = faces.scaled(last, info.width / frame.shape[1], info.height / frame.shape[0])
         found.append(last)
         small = cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
         thumbnails.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))

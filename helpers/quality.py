@@ -45,9 +45,9 @@ def outside_mask(plan: Plan, n: int) -> np.ndarray:
     """``bool (H, W)``: pixels of output frame ``n`` that re-drawing leaves alone."""
     outside = np.ones(plan.size[::-1], bool)
     if plan.redrawn[n]:
-        points = render.landmarks(plan, n)
-        x1, y1, x2, y2 = blend.mask_rectangle(points, *plan.size)
-        outside[y1:y2, x1:x2] = blend.face_mask(points, x1, y1, x2 - x1, y2 - y1) == 0
+        (x1, y1, x2, y2), mask = blend.local_mask(render.landmarks(plan, n), *plan.size)
+        if mask.size:
+            outside[y1:y2, x1:x2] = mask == 0
     return outside
 
 

@@ -19,13 +19,12 @@ def sharpen(frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray, streng
     """
     if strength == 0:
         return frame
-    x1, y1, x2, y2 = blend.mask_rectangle(landmarks, frame.shape[1], frame.shape[0])
+    (x1, y1, x2, y2), mask = blend.local_mask(landmarks, frame.shape[1], frame.shape[0])
     if x2 <= x1 or y2 <= y1:
         return frame
     part = frame[y1:y2, x1:x2].astype(np.float32)
     sigma = max(0.5, SHARPEN_RADIUS * blend.face_size(matrix) / blend.FACE)
     sharp = part + SHARPEN_AMOUNT * strength * (part - cv2.GaussianBlur(part, (0, 0), sigma))
-    mask = blend.face_mask(landmarks, x1, y1, x2 - x1, y2 - y1)
     return blend.put(frame, sharp, x1, y1, mask)
 
 

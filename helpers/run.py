@@ -205,8 +205,9 @@ def _produce(
     output = Path(p.run_dir, OUTPUTS[name])
     silent = folder / "silent.mp4"
     media.join_videos([_segment_path(folder, a) for a, _ in segments], silent)
-    media.mux(silent, sound, output, plan.duration)
-    result = _check(output, plan)
+    media.mux(silent, sound, folder / output.name, plan.duration)
+    result = _check(folder / output.name, plan)
+    os.replace(folder / output.name, output)
     shutil.rmtree(folder.parent)
     times["finish"] = time.perf_counter() - clock
     seconds = {k: round(v, 3) for k, v in times.items()} | {"all": round(time.perf_counter() - started, 3)}

@@ -8,7 +8,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, tone, write_wave
+from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, write_wave
 
 from helpers import media, params
 from helpers.notebook import runner
@@ -118,4 +118,3 @@ def test_silence_and_digital_zero_make_a_video(tmp_path):
     speech = write_wave(tmp_path / "zero.wav", np.zeros(16000))
     p = params.build(video=SAMPLE_VIDEO, audio=speech, run_dir=tmp_path / "run")
     assert run.lipsync(p)["results"]["lipsync"]["frames"] == 25
-    write_wave(tmp_path / "tone.wav", tone(0.2))

@@ -176,6 +176,11 @@ class Clips:
         """Stored crops of frames ``at``, ``uint8 (n, 128, 128, 3)``."""
         return self.crops[clip["start"] + np.asarray(at)]
 
+    def squares(self, clip: dict, at: np.ndarray) -> np.ndarray:
+        """The networks' square of frames ``at``, unchanged: ``uint8 (n, 96, 96, 3)``."""
+        edge = (STORED - FACE) // 2
+        return self.faces(clip, at)[:, edge : edge + FACE, edge : edge + FACE]
+
     def choose(self, count: int) -> list[dict]:
         return [self.train[i] for i in self.rng.choice(len(self.train), count, p=self.weight)]
 

@@ -16,13 +16,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
-from safetensors.torch import load_file
 
+from .. import weights
 from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
 from ..wav2lip import FACE, CompactWav2Lip, network_input, warp_and_paint
 from .checkpoint import Averaged, run_training, save_weights
 from .data import Clips
-from .sync_expert import EDGE
 
 LEARNING_RATE = 1e-3
 AUDIO_RATE = 0.1  # of it, for the audio encoder that starts as the expert's
@@ -57,12 +56,6 @@ def flow_roughness(flow: torch.Tensor) -> torch.Tensor:
     return (flow[..., 1:] - flow[..., :-1]).abs().mean() + (flow[..., 1:, :] - flow[..., :-1, :]).abs().mean()
 
 
-def load_expert(path: Path) -> SyncExpert:
-    expert = SyncExpert().eval().requires_grad_(False)
-    expert.load_state_dict(load_file(path), strict=False)
-    return expert.to(memory_format=torch.channels_last)
-
-
 def start_network(expert: SyncExpert) -> CompactWav2Lip:
     """A new generator that hears with the expert's ears."""
     net = CompactWav2Lip()
@@ -80,18 +73,17 @@ def far_reference(clips: Clips, clip: dict) -> int:
 def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows: list[dict]) -> tuple[dict, np.ndarray]:
     """Validation clips drawn from one still frame each: figures, and strips ``uint8`` (true above drawn)."""
     errors, copies, cosines, truths, strips = [], [], [], [], []
-    weights = (mouth_weights() - 1) / MOUTH_WEIGHT
+    mouth = (mouth_weights() - 1) / MOUTH_WEIGHT
     for clip in rows:
         at = np.arange(clip["frames"])
-        crops = clips.faces(clip, at)[:, EDGE : EDGE + FACE, EDGE : EDGE + FACE]
-        true = torch.from_numpy(crops).permute(0, 3, 1, 2).float() / 255
+        true = torch.from_numpy(clips.squares(clip, at)).permute(0, 3, 1, 2).float() / 255
         mel = torch.from_numpy(clips.windows(clip, at))[:, None]
         still = true[far_reference(clips, clip)].expand_as(true)
         with torch.autocast("cpu", torch.bfloat16):
             maps = net(mel, network_input(still, still))
         made = warp_and_paint(still, maps.float())
-        errors.append((weights * (made - true).abs()).sum() / weights.sum() / 3 / len(true))
-        copies.append((weights * (still - true).abs()).sum() / weights.sum() / 3 / len(true))
+        errors.append((mouth * (made - true).abs()).sum() / mouth.sum() / 3 / len(true))
+        copies.append((mouth * (still - true).abs()).sum() / mouth.sum() / 3 / len(true))
         middle = slice(FRAMES // 2, len(true) - FRAMES // 2)
         sound = expert.embed_audio(mel[middle])
         for pictures, result in ((made, cosines), (true, truths)):
@@ -121,10 +113,10 @@ def train(
     """
     torch.manual_seed(seed)
     clips = Clips(prepared, seed)
-    expert = load_expert(expert_path)
+    expert = weights.load(expert_path)
     net = start_network(expert)
     if start:
-        net.load_state_dict(load_file(start), strict=False)
+        net.load_state_dict(weights.load(start).state_dict())
     hearing = list(net.audio_encoder.parameters())
     drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder")]
     optimiser = torch.optim.AdamW(
@@ -132,7 +124,7 @@ def train(
         weight_decay=0.01, fused=True,
     )  # fmt: skip
     averaged = Averaged(net)
-    weights = mouth_weights()
+    importance = mouth_weights()
     (out / "strips").mkdir(parents=True, exist_ok=True)
 
     def one_step(step: int, share: float) -> dict:
@@ -143,7 +135,7 @@ def train(
         with torch.autocast("cpu", torch.bfloat16):
             maps = net(mel.flatten(0, 1)[:, None], faces)
         made = warp_and_paint(reference, maps)
-        l1, gradient = picture_loss(made, target, weights)
+        l1, gradient = picture_loss(made, target, importance)
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
         loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint
         figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint)

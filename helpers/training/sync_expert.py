@@ -14,16 +14,14 @@ from torch.nn import functional as F
 
 from .. import syncnet
 from ..syncnet import FRAMES, SyncExpert
-from ..wav2lip import FACE
 from .checkpoint import Averaged, run_training, save_weights
-from .data import STORED, Clips
+from .data import Clips
 
 LEARNING_RATE = 1e-3
 TEMPERATURE = 0.07
 CLIPS_A_BATCH = 16
 VALIDATION_CLIPS = 24
 EASY = 0.15  # share of the run without augmentation; over the same share again it grows to its full strength
-EDGE = (STORED - FACE) // 2
 
 
 def whole_clip_offsets(expert: SyncExpert, clips: Clips, rows: list[dict]) -> dict[str, float]:
@@ -32,8 +30,7 @@ def whole_clip_offsets(expert: SyncExpert, clips: Clips, rows: list[dict]) -> di
     hits, cosines = [], []
     for clip in rows:
         at = np.arange(clip["frames"])
-        crops = clips.faces(clip, at)[:, EDGE : EDGE + FACE, EDGE : EDGE + FACE]
-        result = syncnet.score(syncnet.similarity(expert, crops, clips.windows(clip, at)))
+        result = syncnet.score(syncnet.similarity(expert, clips.squares(clip, at), clips.windows(clip, at)))
         hits.append(abs(result["offset"]) <= 1)
         cosines.append(result["cosine"])
     return dict(offset_right=float(np.mean(hits)), true_cosine=float(np.mean(cosines)))
