@@ -45,11 +45,11 @@ def _train(args: argparse.Namespace) -> None:
     out = Path(args.out)
     prepared = out / "prepared"
     data.prepare(args.data, prepared)
+    start = Path(args.start) if args.start else None
     if args.what == "expert":
-        path = sync_expert.train(prepared, out, args.steps, args.minutes, args.every)
+        path = sync_expert.train(prepared, out, args.steps, args.minutes, args.every, start)
     else:
         expert = Path(args.expert) if args.expert else out / "sync-compact.safetensors"
-        start = Path(args.start) if args.start else None
         path = generator.train(prepared, expert, out, args.steps, args.minutes, args.every, start)
     print(json.dumps(dict(weights=str(path))))
 
@@ -83,7 +83,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--minutes", type=float, help="end by the clock, with the learning rate's schedule fitted to it")
     train.add_argument("--every", type=int, default=500, help="steps between validations and checkpoints")
     train.add_argument("--expert", help="weights of a trained expert (generator only; default: that in --out)")
-    train.add_argument("--start", help="weights to go on from (generator only)")
+    train.add_argument("--start", help="weights to go on from")
     train.set_defaults(work=_train)
     listing = commands.add_parser("params", help="table of all parameters")
     listing.set_defaults(work=_params)

@@ -287,9 +287,9 @@ class Clips:
         if strength == 0:
             return face
         grey = face.mean(dim=2, keepdim=True)
-        face.sub_(grey).mul_(0.95 + 0.45 * vary(batch, 1, 1, 1, 1)).add_(grey)
+        face.sub_(grey).mul_(1.0 + 0.35 * vary(batch, 1, 1, 1, 1)).add_(grey)
         face.clamp_(1e-4, 1).pow_(torch.exp(0.5 * vary(batch, 1, 1, 1, 1)))
-        tint = (1 + 0.08 * vary(batch, 1, 3, 1, 1)) * (0.98 + 0.18 * vary(batch, 1, 1, 1, 1))
+        tint = (1 + 0.06 * vary(batch, 1, 3, 1, 1)) * (0.98 + 0.18 * vary(batch, 1, 1, 1, 1))
         shade = 1 + self._smooth(batch, 1, 3, 0.12 * strength)[:, None, :, first_row:]
         face.mul_(tint * shade).add_(0.06 * vary(batch, 1, 1, 1, 1))
         for b in range(batch):

@@ -1,8 +1,9 @@
 """The lip-sync generator's training: redraw a frame from another frame of the clip and the sound.
 
 Losses: L1 that weighs the mouth most, differences of gradients (sharpness), total variation of the flow (no folds), a
-little on alpha (paint only where warping cannot do it), and the sync expert's opinion of five redrawn frames (Prajwal
-et al., 2020, with its cosine in the place of the logarithm).
+little on alpha (paint only where warping cannot do it), the sync expert's opinion of five redrawn frames (Prajwal et
+al., 2020, with its cosine in the place of the logarithm), how far its view of them is from that of the true ones, and
+later in the run a critic of the mouth (hinge loss and feature matching, as in pix2pixHD, Wang et al., 2018).
 
 The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
 own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
@@ -16,6 +17,9 @@ from pathlib import Path
 import cv2
 import numpy as np
 import torch
+from torch import nn
+from torch.nn import functional as F
+from torch.nn.utils.parametrizations import spectral_norm
 
 from .. import weights
 from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
@@ -31,8 +35,14 @@ MOUTH_WEIGHT = 5.0
 GRADIENT_WEIGHT = 0.5
 FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
-SYNC_WEIGHT = 0.04
+SYNC_WEIGHT = 0.03
+LIKENESS_WEIGHT = 0.05  # of the expert's cosine between redrawn and true mouths
 SYNC_START = 0.04  # share of the run after which the expert is heard
+CRITIC_START = 0.35  # share of the run after which the critic is heard
+CRITIC_RATE = 4e-4
+CRITIC_WEIGHT = 0.01
+MATCHING_WEIGHT = 0.1
+CRITIC_ROWS, CRITIC_COLUMNS = slice(40, 88), slice(24, 72)  # of the square: the mouth and the chin's edge
 EASY = 0.3  # share of the run over which augmentation grows to its full strength
 STRIP_CLIPS = 4
 
@@ -52,8 +62,34 @@ def picture_loss(made: torch.Tensor, true: torch.Tensor, weights: torch.Tensor) 
     return error.abs().mean(), across + down
 
 
+def _stacks(faces: torch.Tensor) -> torch.Tensor:
+    return stack_lower_halves(faces.view(-1, FRAMES, 3, FACE, FACE)).to(memory_format=torch.channels_last)
+
+
 def flow_roughness(flow: torch.Tensor) -> torch.Tensor:
     return (flow[..., 1:] - flow[..., :-1]).abs().mean() + (flow[..., 1:, :] - flow[..., :-1, :]).abs().mean()
+
+
+class MouthCritic(nn.Module):
+    """True mouth or redrawn one, patch by patch, given the reference's mouth: a measure of teeth, edges and colour.
+
+    ``forward(pictures, references)``, both ``(B, 3, 96, 96)``, gives the features of each layer; the last are the
+    opinions ``(B, 1, 12, 12)``, positive for true.
+    """
+
+    def __init__(self):
+        super().__init__()
+        conv = lambda cin, cout, stride: spectral_norm(nn.Conv2d(cin, cout, 3, stride, 1))  # noqa: E731
+        self.layers = nn.ModuleList([conv(24, 48, 1), conv(48, 96, 2), conv(96, 128, 1), conv(128, 1, 1)])
+
+    def forward(self, pictures: torch.Tensor, references: torch.Tensor) -> list[torch.Tensor]:
+        x = torch.cat((pictures, references), dim=1)[..., CRITIC_ROWS, CRITIC_COLUMNS]
+        x = F.pixel_unshuffle(x * 4 - 2, 2).contiguous(memory_format=torch.channels_last)
+        features = []
+        for layer in self.layers[:-1]:
+            x = F.leaky_relu(layer(x), 0.2)
+            features.append(x)
+        return [*features, self.layers[-1](x).float()]
 
 
 def start_network(expert: SyncExpert) -> CompactWav2Lip:
@@ -124,6 +160,8 @@ def train(
         weight_decay=0.01, fused=True,
     )  # fmt: skip
     averaged = Averaged(net)
+    critic = MouthCritic().to(memory_format=torch.channels_last)
+    critic_optimiser = torch.optim.AdamW(critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99), fused=True)
     importance = mouth_weights()
     (out / "strips").mkdir(parents=True, exist_ok=True)
 
@@ -139,17 +177,33 @@ def train(
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
         loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint
         figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint)
+        figures |= dict.fromkeys(("sync", "likeness", "critic", "matching"), torch.zeros(()))
         if start or share >= SYNC_START:
-            stacks = stack_lower_halves(made.view(-1, FRAMES, 3, FACE, FACE)).to(memory_format=torch.channels_last)
             with torch.autocast("cpu", torch.bfloat16):
-                video = expert.embed_faces(stacks)
+                video = expert.embed_faces(_stacks(made))
                 with torch.no_grad():
                     sound = expert.embed_audio(mel[:, FRAMES // 2, None])
-            cosine = (video * sound).sum(dim=1).mean()
-            loss = loss + SYNC_WEIGHT * (1 - cosine)
-            figures["sync"] = cosine
-        else:
-            figures["sync"] = torch.zeros(())
+                    wanted = expert.embed_faces(_stacks(target))
+            figures["sync"] = (video * sound).sum(dim=1).mean()
+            figures["likeness"] = (video * wanted).sum(dim=1).mean()
+            loss = loss + SYNC_WEIGHT * (1 - figures["sync"]) + LIKENESS_WEIGHT * (1 - figures["likeness"])
+        if share >= CRITIC_START:
+            with torch.autocast("cpu", torch.bfloat16):
+                true = critic(target, reference)
+                false = critic(made.detach(), reference)
+            critic_loss = F.relu(1 - true[-1]).mean() + F.relu(1 + false[-1]).mean()
+            critic_optimiser.zero_grad()
+            critic_loss.backward()
+            critic_optimiser.step()
+            critic.requires_grad_(False)
+            with torch.autocast("cpu", torch.bfloat16):
+                judged = critic(made, reference)
+                with torch.no_grad():
+                    true = critic(target, reference)
+            critic.requires_grad_(True)
+            matching = sum((a - b).abs().mean() for a, b in zip(judged[:-1], true[:-1], strict=True))
+            loss = loss - CRITIC_WEIGHT * judged[-1].mean() + MATCHING_WEIGHT * matching
+            figures |= dict(critic=critic_loss, matching=matching)
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)

@@ -12,7 +12,7 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .. import syncnet
+from .. import syncnet, weights
 from ..syncnet import FRAMES, SyncExpert
 from .checkpoint import Averaged, run_training, save_weights
 from .data import Clips
@@ -36,18 +36,33 @@ def whole_clip_offsets(expert: SyncExpert, clips: Clips, rows: list[dict]) -> di
     return dict(offset_right=float(np.mean(hits)), true_cosine=float(np.mean(cosines)))
 
 
-def train(prepared: Path, out: Path, steps: int, minutes: float | None = None, every: int = 250, seed: int = 0) -> Path:
-    """Train on a prepared folder; returns the path of the weights, ``out/sync-compact.safetensors``."""
+def train(
+    prepared: Path,
+    out: Path,
+    steps: int,
+    minutes: float | None = None,
+    every: int = 250,
+    start: Path | None = None,
+    seed: int = 0,
+) -> Path:
+    """Train on a prepared folder; returns the path of the weights, ``out/sync-compact.safetensors``.
+
+    ``start`` names weights to go on from: then with full augmentation from the first step.
+    """
     torch.manual_seed(seed)
     clips = Clips(prepared, seed)
-    expert = SyncExpert().to(memory_format=torch.channels_last)
+    expert = SyncExpert()
+    if start:
+        expert.load_state_dict(weights.load(start).state_dict())
+    expert = expert.to(memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(expert.parameters(), lr=LEARNING_RATE, weight_decay=0.01, fused=True)
     averaged = Averaged(expert)
     labels = torch.arange(CLIPS_A_BATCH * 4)
 
     def one_step(step: int, share: float) -> dict:
         expert.train()
-        mel, faces = clips.expert_batch(CLIPS_A_BATCH, strength=min(1.0, max(0.0, (share - EASY) / EASY)))
+        strength = 1.0 if start else min(1.0, max(0.0, (share - EASY) / EASY))
+        mel, faces = clips.expert_batch(CLIPS_A_BATCH, strength=strength)
         with torch.autocast("cpu", torch.bfloat16):
             sound, video = expert(mel, faces.to(memory_format=torch.channels_last))
         logits = sound @ video.T / TEMPERATURE
