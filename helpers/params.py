@@ -18,6 +18,7 @@ from .errors import ParameterError
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "notebooks" / "sample"
+FACES = ("largest", "left", "right", "center", "all")
 NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")
 
 
@@ -41,8 +42,13 @@ class Params:
     video: str = _p("", "12", "video or picture of a talking person, empty: the run folder's or the sample")
     audio: str = _p("", "12", "sound or video with the speech, empty: the run folder's or the sample")
     run_dir: str = _p("runs/demo", "123", "folder that receives everything this run writes")
-    detector: str = _p("retinaface", "12", "face detector", ("retinaface",))
-    box: str = _p("", "12", "x1,y1,x2,y2 in source pixels instead of a detector, empty: detect")
+    rotate: str = _p("0", "12", "degrees that the source is turned clockwise", ("0", "90", "180", "270"))
+    crop: str = _p("", "12", "x1,y1,x2,y2 of the turned source that is kept, empty: all")
+    detector: str = _p(
+        "retinaface", "12", "face detector, s3fd: Wav2Lip's own, needs its weights", ("retinaface", "s3fd")
+    )
+    face: str = _p("largest", "2", "whose mouth: largest, left, right, center, all, or a number from the left, from 0")
+    box: str = _p("", "12", "x1,y1,x2,y2 of the face in the turned and cropped source, empty: detect")
     smooth: bool = _p(True, "2", "smooth the boxes and landmarks of a face over time")
     smooth_window: int = _p(5, "2", "frames of the moving average", low=1, high=99)
     pads: str = _p("0,10,0,0", "2", "top,bottom,left,right pixels added to the box that upstream's weights see")
@@ -53,6 +59,12 @@ class Params:
         ("auto", "inference", "training", "centred"),
     )  # fmt: skip
     audio_offset_ms: float = _p(0.0, "2", "positive: the mouth follows later sound", low=-5000, high=5000)
+    silence: str = _p(
+        "close",
+        "2",
+        "the mouth in pauses, close: shut, model: what the network makes of it",
+        ("close", "model"),
+    )
     fps: str = _p("source", "2", "frames a second of the result: source, a number, or a ratio such as 30000/1001")
     length: str = _p("audio", "2", "what the result's length follows", ("audio", "video", "shortest"))
     fill: str = _p("pingpong", "2", "source frames after the video's end", ("pingpong", "hold", "loop"))
@@ -129,6 +141,13 @@ def numbers(name: str, text: str, count: int) -> tuple[float, ...]:
     if len(parts) != count:
         raise ParameterError(f"{name}={text} is not {count} numbers with commas between them")
     return parts
+
+
+def face_choice(text: str) -> str:
+    """The parameter ``face``, checked. Raises ParameterError."""
+    if text not in FACES and not text.isdecimal():
+        raise ParameterError(f"face={text} is neither {', '.join(FACES)} nor a number from 0 (counted from the left)")
+    return text
 
 
 def frame_rate(text: str) -> Fraction | None:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import os
 import time
-from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -19,7 +19,9 @@ import numpy as np
 from . import audio, faces, media, params
 from .errors import InputError, NoFaceError
 from .faces import FaceTrack
+from .media import View
 from .params import Params
+from .wav2lip import choose_device
 
 THUMBNAIL = 32  # px, of the pictures that cuts are found on
 
@@ -28,8 +30,10 @@ THUMBNAIL = 32  # px, of the pictures that cuts are found on
 class Plan:
     """Arrays of N output frames and S source frames (at the output's rate).
 
-    source ``int32 (N,)`` source frame of each output frame; faces: one row a source frame, in source pixels; mel
-    ``float32 (80, M)``; mel_start ``int64 (N,)``; size (W, H) of the result and place (x, y, w, h) of the source in it.
+    source ``int32 (N,)`` source frame of each output frame; faces: one row a source frame, in source pixels, and
+    ``others``, more faces to re-draw; detections ``float32 (D, 16)``: source frame and detection of every face found;
+    mel ``float32 (80, M)``; mel_start ``int64 (N,)``; speech ``float32 (N,)``, 1 speech to 0 pause, 1 throughout with
+    ``silence=model``; size (W, H) of the result and place (x, y, w, h) of the source in it.
     """
 
     fps: Fraction
@@ -40,6 +44,20 @@ class Plan:
     faces: FaceTrack
     mel: np.ndarray
     mel_start: np.ndarray
+    speech: np.ndarray
+    detections: np.ndarray
+    others: tuple[FaceTrack, ...] = ()
+    view: View = View()
+
+    @property
+    def layers(self) -> list[Plan]:
+        """A plan for each face to re-draw, drawn one after the other."""
+        return [replace(self, faces=face, others=()) for face in (self.faces, *self.others)]
+
+    def windows(self, numbers: Sequence[int]) -> np.ndarray:
+        """What the network hears at output frames: mel windows ``float32 (len(numbers), 80, 16)``, quiet in pauses."""
+        heard = audio.mel_windows(self.mel, self.mel_start[numbers])
+        return audio.quieten(heard, self.speech[numbers])
 
     @property
     def frames(self) -> int:
@@ -48,7 +66,7 @@ class Plan:
     @property
     def redrawn(self) -> np.ndarray:
         """``bool (N,)``: is there a face to re-draw in this output frame?"""
-        return self.faces.present[self.source]
+        return np.any([face.present for face in (self.faces, *self.others)], axis=0)[self.source]
 
     @property
     def duration(self) -> Fraction:
@@ -71,28 +89,45 @@ def source_frames(count: int, available: int, fill: str) -> np.ndarray:
     return n.astype(np.int32)
 
 
-def small_frames(video: str, fps: Fraction, stop: int) -> Iterator[np.ndarray]:
+def view(p: Params) -> View:
+    """Which part of the source is used, and which way up. Raises ParameterError."""
+    crop = tuple(round(v) for v in params.numbers("crop", p.crop, 4)) if p.crop else None
+    return View(int(p.rotate), crop)
+
+
+def small_frames(video: str, fps: Fraction, stop: int, view: View) -> Iterator[np.ndarray]:
     """The first ``stop`` frames of a video, decoded no larger than detection needs."""
-    info = media.probe(video)
-    scale = min(1.0, faces.DETECT_LONG_SIDE / max(info.width, info.height))
-    size = (max(2, round(info.width * scale)), max(2, round(info.height * scale)))
-    return media.prefetch(media.read_frames(video, fps, 0, stop, size if scale < 1 else None))
+    width, height = view.size(media.probe(video))
+    scale = min(1.0, faces.DETECT_LONG_SIDE / max(width, height))
+    size = (max(2, round(width * scale)), max(2, round(height * scale)))
+    return media.prefetch(media.read_frames(video, fps, 0, stop, size if scale < 1 else None, view))
 
 
-def look_at_faces(video: str, fps: Fraction, stop: int, detector: str, box: str) -> tuple[list[np.ndarray], np.ndarray]:
+def look_at_faces(p: Params, video: str, fps: Fraction, stop: int) -> tuple[list[np.ndarray], np.ndarray]:
     """Detections ``(faces, 15)`` in source pixels and shot number of each of the first ``stop`` frames."""
-    info = media.probe(video)
-    given = faces.box_detection(params.numbers("box", box, 4), info.width, info.height) if box else None
-    found, thumbnails = [], []
-    last = None
-    for frame in small_frames(video, fps, stop):
-        if info.kind != "image" or last is None:
-            last = given.copy() if given is not None else faces.detect(frame, detector)
-            if given is None:
-                last = faces.scaled(last, info.width / frame.shape[1], info.height / frame.shape[0])
-        found.append(last)
-        small = cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-        thumbnails.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+    info, look = media.probe(video), view(p)
+    width, height = look.size(info)
+    frames = small_frames(video, fps, 1 if info.kind == "image" else stop, look)
+    thumbnails, shape = [], []
+
+    def noted() -> Iterator[np.ndarray]:
+        for frame in frames:
+            shape[:] = frame.shape[:2]
+            small = cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+            thumbnails.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
+            yield frame
+
+    if p.box:
+        given = faces.box_detection(params.numbers("box", p.box, 4), width, height)
+        found = [given.copy() for _ in noted()]
+    else:
+        device = str(choose_device(p.device))
+        found = [
+            faces.scaled(rows, width / shape[1], height / shape[0])
+            for rows in faces.detect_all(noted(), p.detector, device)
+        ]
+    if info.kind == "image":
+        found, thumbnails = found * stop, thumbnails * stop
     return found, faces.shots(thumbnails)
 
 
@@ -105,7 +140,10 @@ def make(p: Params, video: str, sound: str, alignment: str) -> tuple[Plan, dict[
     if info.kind == "audio":
         raise InputError(f"{video} holds sound only; give a video or a picture of a face as the video")
     fps = params.frame_rate(p.fps) or media.default_fps(info)
-    size, place = params.output_geometry(p.output_size, p.fit, info.width, info.height)
+    params.face_choice(p.face)
+    look = view(p)
+    source_size = look.size(info)
+    size, place = params.output_geometry(p.output_size, p.fit, *source_size)
     clock = time.perf_counter()
     wave = media.read_audio(sound)
     mel = audio.melspectrogram(wave)
@@ -116,32 +154,51 @@ def make(p: Params, video: str, sound: str, alignment: str) -> tuple[Plan, dict[
     count = {"audio": spoken, "video": available, "shortest": min(spoken, available)}[length]
     clock = time.perf_counter()
     used = min(available, count)
-    found, shot = look_at_faces(video, fps, used, p.detector, p.box)
-    face = faces.select_largest(found, shot, fps, p.smooth, p.smooth_window)
+    found, shot = look_at_faces(p, video, fps, used)
+    face, *others = faces.select(found, shot, fps, p.face, source_size[0], p.smooth, p.smooth_window)
     times["detect"] = time.perf_counter() - clock
     if not face.present.any() and not p.allow_no_face:
+        if any(map(len, found)) and p.face.isdecimal():
+            most = max(map(len, found))
+            raise NoFaceError(f"face={p.face}: {video} shows at most {most} face(s) at once; they count from 0")
         raise NoFaceError(
             f"no face found by {p.detector} in any of the {used} frames of {video}; try a closer or brighter shot,"
             " give box=x1,y1,x2,y2, or allow_no_face=true to pass the clip through"
         )
     starts = audio.window_starts(count, fps, mel.shape[1], alignment, p.audio_offset_ms)
     source = source_frames(count, used, p.fill)
-    return Plan(fps, (info.width, info.height), size, place, source, face, mel, starts), times
+    speech = audio.speaking(wave, count, fps) if p.silence == "close" else np.ones(count, np.float32)
+    seen = [np.insert(rows, 0, n, axis=1) for n, rows in enumerate(found) if len(rows)]
+    detections = np.concatenate(seen).astype(np.float32) if seen else np.zeros((0, 16), np.float32)
+    plan = Plan(
+        fps, source_size, size, place, source, face, mel, starts, speech, detections, tuple(others), look
+    )  # fmt: skip
+    return plan, times
+
+
+ARRAYS = ("source", "mel", "mel_start", "speech", "detections")
 
 
 def save(plan: Plan, path: str | os.PathLike) -> None:
     """Write a plan as ``.npz``; the file takes its name when complete."""
     part = media.partial_path(path)
+    layers = [asdict(face) for face in (plan.faces, *plan.others)]
     np.savez(
         part, fps=[plan.fps.numerator, plan.fps.denominator], source_size=plan.source_size, size=plan.size,
-        place=plan.place, source=plan.source, mel=plan.mel, mel_start=plan.mel_start, **asdict(plan.faces),
+        place=plan.place, rotate=plan.view.rotate, crop=plan.view.crop or (),
+        **{name: getattr(plan, name) for name in ARRAYS},
+        **{name: np.stack([layer[name] for layer in layers]) for name in layers[0]},
     )  # fmt: skip
     os.replace(part, path)
 
 
 def load(path: str | os.PathLike) -> Plan:
     with np.load(Path(path)) as data:
-        face = FaceTrack(**{name: data[name] for name in FaceTrack.__dataclass_fields__})
+        stacked = {name: data[name] for name in FaceTrack.__dataclass_fields__}
+        count = len(stacked["present"])
+        face, *others = [FaceTrack(**{name: rows[i] for name, rows in stacked.items()}) for i in range(count)]
         sizes = {name: tuple(int(v) for v in data[name]) for name in ("source_size", "size", "place")}
+        look = View(int(data["rotate"]), tuple(int(v) for v in data["crop"]) or None)
         fps = Fraction(*(int(v) for v in data["fps"]))
-        return Plan(fps, **sizes, source=data["source"], faces=face, mel=data["mel"], mel_start=data["mel_start"])
+        arrays = {name: data[name] for name in ARRAYS}
+        return Plan(fps, **sizes, **arrays, faces=face, others=tuple(others), view=look)

@@ -44,10 +44,11 @@ def psnr(a: np.ndarray, b: np.ndarray, where: np.ndarray) -> float:
 def outside_mask(plan: Plan, n: int) -> np.ndarray:
     """``bool (H, W)``: pixels of output frame ``n`` that re-drawing leaves alone."""
     outside = np.ones(plan.size[::-1], bool)
-    if plan.redrawn[n]:
-        (x1, y1, x2, y2), mask = blend.local_mask(render.landmarks(plan, n), *plan.size)
-        if mask.size:
-            outside[y1:y2, x1:x2] = mask == 0
+    for layer in plan.layers:
+        if layer.redrawn[n]:
+            (x1, y1, x2, y2), mask = blend.local_mask(render.landmarks(layer, n), *plan.size)
+            if mask.size:
+                outside[y1:y2, x1:x2] &= mask == 0
     return outside
 
 
@@ -88,6 +89,7 @@ def measure(run_dir: str | Path) -> list[dict[str, Any]]:
     plan = plans.load(Path(run_dir, "plan.npz"))
     source = record["inputs"]["video"]["path"]
     expert = weights.sync_expert()
+    whole, plan = plan, plan.layers[0]  # with several faces, the first one is measured
     drawn = np.flatnonzero(plan.redrawn)
     some = drawn[np.linspace(0, len(drawn) - 1, min(PICTURES, len(drawn))).astype(int)] if len(drawn) else drawn
     originals = _pictures(render.source_pictures(plan, source, 0, plan.frames), some)
@@ -97,10 +99,10 @@ def measure(run_dir: str | Path) -> list[dict[str, Any]]:
     for name, result in record["results"].items():
         own = _pictures(media.read_frames(result["path"], plan.fps, 0, plan.frames), some)
         width, height = plan.size
-        ratios = [psnr(own[n][:height, :width], originals[n], outside_mask(plan, n)) for n in own]
+        ratios = [psnr(own[n][:height, :width], originals[n], outside_mask(whole, n)) for n in own]
         row = dict(
             video=name, frames=result["frames"],
-            frames_redrawn=len(drawn), frames_passed_through=plan.frames - len(drawn),
+            frames_redrawn=int(whole.redrawn.sum()), frames_passed_through=int((~whole.redrawn).sum()),
             length_error_ms=round(1000 * (result["duration_s"] - float(plan.duration)), 3),
             psnr_outside=round(float(np.mean(ratios)), 2) if ratios else None,
         )  # fmt: skip

@@ -16,6 +16,7 @@ import torch
 from torch import nn
 
 from . import audio, blend, faces, media, params, wav2lip
+from .batches import halving
 from .params import Params
 from .plan import Plan
 from .restore import RESTORERS
@@ -55,7 +56,7 @@ def source_pictures(plan: Plan, video: str, start: int, stop: int) -> Iterator[n
     """Source frames of output frames start to stop, scaled and placed as the result will be."""
     x, y, w, h = plan.place
     scaled = None if (w, h) == plan.source_size else (w, h)
-    for frame in media.read_indexed(video, plan.fps, plan.source[start:stop], size=scaled):
+    for frame in media.read_indexed(video, plan.fps, plan.source[start:stop], scaled, plan.view):
         if plan.size != (w, h):
             below, right = plan.size[1] - h - y, plan.size[0] - w - x
             frame = cv2.copyMakeBorder(frame, y, below, x, right, cv2.BORDER_CONSTANT)
@@ -100,34 +101,39 @@ def render(
     times = defaultdict(float) if times is None else times
     pads = box_pads(p)
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
-    redrawn = plan.redrawn
     pictures = media.prefetch(source_pictures(plan, video, start, stop), depth=p.batch_size)
+    restored = plan.redrawn if restorer != "none" else np.zeros(plan.frames, bool)
     for first in range(start, stop, p.batch_size):
         numbers = range(first, min(first + p.batch_size, stop))
         clock = time.perf_counter()
-        frames = [next(pictures) for _ in numbers]
+        frames = dict(zip(numbers, pictures, strict=False))
         clock = _lap(times, "decode", clock)
-        mine = [n for n in numbers if redrawn[n]]
-        patches = {}
-        if mine:
+        for layer in plan.layers:
+            mine = [n for n in numbers if layer.redrawn[n]]
+            if not mine:
+                continue
             inputs = np.zeros((p.batch_size, FACE, FACE, 3), np.uint8)
             windows = np.zeros((p.batch_size, audio.N_MELS, audio.WINDOW), np.float32)
-            for n in mine:
-                inputs[n - first] = face_input(frames[n - first], plan, n, net, pads)
-            windows[[n - first for n in mine]] = audio.mel_windows(plan.mel, plan.mel_start[mine])
+            places = [n - first for n in mine]
+            inputs[places] = [face_input(frames[n], layer, n, net, pads) for n in mine]
+            windows[places] = layer.windows(mine)
             clock = _lap(times, "crop", clock)
-            made = wav2lip.generate(net, windows, inputs, precision, passes(plan, p))
-            patches = {n: made[n - first] for n in mine}
+            made = _generate(net, windows, inputs, precision, passes(plan, p))
             clock = _lap(times, "network", clock)
-        for n, frame in zip(numbers, frames, strict=True):
-            clock = time.perf_counter()
-            if n in patches:
-                frame = compose(frame, patches[n], plan, n, net, pads, p.blend)
-                clock = _lap(times, "blend", clock)
-                if restorer != "none":
-                    frame = RESTORERS[restorer](frame, landmarks(plan, n), crop_matrix(plan, n), p.strength)
-                    _lap(times, "restore", clock)
-            yield frame
+            for n in mine:
+                frames[n] = compose(frames[n], made[n - first], layer, n, net, pads, p.blend)
+            clock = _lap(times, "blend", clock)
+        for layer in plan.layers:
+            for n in numbers:
+                if restored[n] and layer.redrawn[n]:
+                    frames[n] = RESTORERS[restorer](frames[n], landmarks(layer, n), crop_matrix(layer, n), p.strength)
+        clock = _lap(times, "restore", clock)
+        yield from frames.values()
+
+
+def _generate(net: nn.Module, windows: np.ndarray, inputs: np.ndarray, precision: torch.dtype, passes: int) -> list:
+    work = lambda rows: wav2lip.generate(net, windows[rows], inputs[rows], precision, passes)  # noqa: E731
+    return list(halving(work, range(len(inputs)), len(inputs)))
 
 
 def _lap(times: dict[str, float], stage: str, since: float) -> float:
@@ -141,7 +147,7 @@ def preview(plan: Plan, video: str, net: nn.Module, p: Params, n: int) -> dict[s
     frame = next(source_pictures(plan, video, n, n + 1))
     pads = box_pads(p)
     seen = face_input(frame, plan, n, net, pads)
-    window = audio.mel_windows(plan.mel, plan.mel_start[[n]])
+    window = plan.windows([n])
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
     patch = wav2lip.generate(net, window, seen[None], precision, passes(plan, p))[0]
     made = compose(frame, patch, plan, n, net, pads, p.blend)

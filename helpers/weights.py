@@ -84,7 +84,7 @@ def load(path: str | os.PathLike) -> nn.Module:
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"no weights at {path}")
-    name, state = _read_safetensors(path) if path.suffix == ".safetensors" else ("Wav2Lip", _read_pickle(path))
+    name, state = _read_safetensors(path) if path.suffix == ".safetensors" else ("Wav2Lip", read_pickle(path))
     net = ARCHITECTURES[name]()
     try:
         missing, unexpected = net.load_state_dict(state, strict=False)
@@ -107,7 +107,8 @@ def _read_safetensors(path: Path) -> tuple[str, dict]:
     return name, state
 
 
-def _read_pickle(path: Path) -> dict:
+def read_pickle(path: Path) -> dict[str, torch.Tensor]:
+    """The state dict of a checkpoint, keys without ``module.``; no code in the file can run. Raises WeightsError."""
     with path.open("rb") as file:
         if file.read(15).lstrip().lower().startswith((b"<!doctype", b"<html")):
             raise WeightsError(f"{path} is a web page saved under the name of weights; download the file itself")
@@ -116,7 +117,7 @@ def _read_pickle(path: Path) -> dict:
             state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         kind = "a TorchScript archive" if "TorchScript" in str(error) else "damaged or no plain checkpoint"
-        raise WeightsError(f"{path} is {kind}; expected is a state dict as saved by Wav2Lip's training") from None
+        raise WeightsError(f"{path} is {kind}; expected is a state dict as saved by PyTorch") from None
     state = state.get("state_dict", state) if isinstance(state, dict) else {}
     if not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path} holds no state dict")

@@ -85,8 +85,8 @@ def pretend_faces(monkeypatch):
     def use(rule):
         seen = iter(range(10**9))
         face = faces.box_detection((40, 20, 120, 110), 160, 120)
-        found = lambda frame: face.copy() if rule(next(seen)) else np.zeros((0, 15), np.float32)  # noqa: E731
-        monkeypatch.setitem(faces.DETECTORS, "retinaface", found)
+        found = lambda: face.copy() if rule(next(seen)) else np.zeros((0, 15), np.float32)  # noqa: E731
+        monkeypatch.setitem(faces.DETECTORS, "retinaface", lambda frames, device: [found() for _ in frames])
 
     return use
 

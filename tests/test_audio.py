@@ -4,10 +4,10 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
-from conftest import tone
+from conftest import SAMPLE_SPEECH, tone
 from hypothesis import given, strategies as st
 
-from helpers import audio
+from helpers import audio, media
 
 RATES = [
     Fraction(24000, 1001),
@@ -67,3 +67,25 @@ def test_windows_are_columns_of_the_mel():
     windows = audio.mel_windows(mel, np.array([0, 34]))
     assert windows.shape == (2, 80, 16)
     assert (windows[1] == mel[:, 34:50]).all()
+
+
+def test_a_pause_in_real_speech_is_found():
+    wave = media.read_audio(SAMPLE_SPEECH)
+    loud = wave[: 3 * 16000]
+    paused = np.concatenate([loud, np.zeros(2 * 16000, np.float32), loud])
+    speech = audio.speaking(paused, 200, Fraction(25))
+    assert speech.dtype == np.float32 and speech.shape == (200,)
+    assert (speech[85:115] == 0).all() and speech[10:60].mean() > 0.9 and speech[140:190].mean() > 0.9
+    assert np.abs(np.diff(speech)).max() < 0.5  # it opens and closes smoothly
+
+
+def test_sound_without_speech_counts_as_speech_throughout():
+    assert (audio.speaking(tone(1.0), 25, Fraction(25)) == 1).all()
+    assert (audio.speaking(np.zeros(10, np.float32), 1, Fraction(25)) == 1).all()
+
+
+def test_quieting_keeps_speech_and_sinks_pauses():
+    windows = np.random.default_rng(0).uniform(-4, 4, (3, 80, 16)).astype(np.float32)
+    half = audio.quieten(windows, np.array([1.0, 0.5, 0.0], np.float32))
+    assert (half[0] == windows[0]).all()
+    assert half[2].max() == pytest.approx(audio.QUIET) and (half[1] <= windows[1]).all()

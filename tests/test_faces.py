@@ -5,11 +5,13 @@ from fractions import Fraction
 import cv2
 import numpy as np
 import pytest
-from conftest import SAMPLE_VIDEO
+import torch
+from conftest import SAMPLE_VIDEO, fill
 from hypothesis import given, strategies as st
 
-from helpers import blend, faces, media
-from helpers.errors import ParameterError
+from helpers import blend, faces, media, weights
+from helpers.batches import halving
+from helpers.errors import ParameterError, RunError, WeightsError
 
 FPS = Fraction(25)
 
@@ -22,7 +24,7 @@ def detection(x=100.0, y=100.0, size=80.0, score=0.9):
 
 def track(frames, **more):
     found = [np.stack(f) if f else np.zeros((0, 15), np.float32) for f in frames]
-    return faces.select_largest(found, np.zeros(len(found), np.int32), FPS, **more)
+    return faces.select(found, np.zeros(len(found), np.int32), FPS, **more)[0]
 
 
 def test_sample_face_is_found_and_title_is_not():
@@ -68,7 +70,7 @@ def test_the_largest_face_is_kept_without_hopping():
 def test_a_cut_ends_a_track_and_smoothing_stops_there():
     found = [detection(100)[None]] * 6 + [detection(112)[None]] * 6
     shot = np.array([0] * 6 + [1] * 6, np.int32)
-    result = faces.select_largest(found, shot, FPS, smooth_window=5)
+    (result,) = faces.select(found, shot, FPS, smooth_window=5)
     assert np.allclose(result.box[:6, 0], 100) and np.allclose(result.box[6:, 0], 112)
     assert len(set(result.track.tolist())) == 2
 
@@ -135,3 +137,116 @@ def test_padded_boxes_stay_in_the_frame(corners, pads):
     x1, y1, x2, y2 = min(corners[::2]), min(corners[1::2]), max(corners[::2]), max(corners[1::2])
     a, b, c, d = faces.padded_box(np.array([x1, y1, x2, y2]), pads, 100, 80)
     assert a >= 0 and b >= 0 and c <= 100 and d <= 80
+
+
+def two_people(frames=10):
+    """A small face on the left, a large one on the right; in the last frame the large one has gone."""
+    both = [detection(50, 100, 60), detection(300, 100, 90)]
+    return [np.stack(both) for _ in range(frames - 1)] + [both[0][None]]
+
+
+@pytest.mark.parametrize(
+    "face, x", [("largest", 300), ("left", 50), ("right", 300), ("center", 300), ("0", 50), ("1", 300)]
+)
+def test_the_face_that_was_asked_for(face, x):
+    (result,) = faces.select(two_people(), np.zeros(10, np.int32), FPS, face, width=640, smooth=False)
+    assert np.allclose(result.box[:9, 0], x)
+    assert result.present[9] == (x == 50)  # the other one never stands in for it
+
+
+def test_an_index_that_nobody_has_is_no_face():
+    (result,) = faces.select(two_people(), np.zeros(10, np.int32), FPS, "2", width=640)
+    assert not result.present.any()
+
+
+def test_all_faces_get_a_track_each():
+    first, second = faces.select(two_people(), np.zeros(10, np.int32), FPS, "all", width=640, smooth=False)
+    assert np.allclose(first.box[:9, 0], 300) and np.allclose(second.box[:, 0], 50)
+    assert (first.present.sum(), second.present.sum()) == (9, 10)
+
+
+def test_a_passer_by_does_not_shift_the_count():
+    found = two_people(20)
+    found[4] = np.concatenate([detection(0, 100, 40)[None], found[4]])
+    (result,) = faces.select(found, np.zeros(20, np.int32), FPS, "left", width=640, smooth=False)
+    assert np.allclose(result.box[:, 0], 50)
+
+
+def test_a_face_that_comes_back_is_the_same_person():
+    frames = [[detection(100)]] * 5 + [[]] * 20 + [[detection(104)]] * 5
+    result = track(frames)
+    assert result.present.tolist() == [True] * 5 + [False] * 20 + [True] * 5
+
+
+def test_each_face_of_a_real_clip(clips):
+    frames = list(media.read_frames(clips / "two_faces.mp4", FPS, 0, 8))
+    found = list(faces.detect_all(frames))
+    width = frames[0].shape[1]
+    chosen = {
+        face: faces.select(found, np.zeros(8, np.int32), FPS, face, width)
+        for face in ("largest", "left", "right", "all", "0", "1", "7")
+    }
+    x = {face: layers[0].box[0, [0, 2]].mean() / width for face, layers in chosen.items()}
+    assert x["left"] == x["0"] < 0.5 < x["right"] == x["1"]
+    assert len(chosen["all"]) == 2 and not chosen["7"][0].present.any()
+
+
+def test_batches_shrink_when_memory_is_full():
+    done = []
+
+    def work(batch):
+        if len(batch) > 3:
+            raise torch.cuda.OutOfMemoryError
+        done.append(list(batch))
+        return [2 * item for item in batch]
+
+    assert list(halving(work, iter(range(11)), 8)) == [2 * n for n in range(11)]
+    assert done == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [10]]  # 8, 4, then 2 fit; nothing is done twice
+
+
+def test_memory_for_nothing_is_told():
+    def work(batch):
+        raise torch.cuda.OutOfMemoryError
+
+    with pytest.raises(RunError, match="device=cpu"):
+        list(halving(work, range(4), 4))
+
+
+@pytest.fixture
+def seeded_s3fd(tmp_path, monkeypatch):
+    """Random S3FD weights in its file's format, whose last layers see a face in one place of the coarsest grid."""
+    from face_alignment.detection.sfd.net_s3fd import s3fd
+
+    state = fill(s3fd().state_dict())
+    path = tmp_path / "s3fd.pth"
+    torch.save(state, path)
+    monkeypatch.setitem(weights.registry(), "s3fd", dict(file=str(path), job="face detection", licence="BSD"))
+    faces._s3fd_network.cache_clear()
+    yield path
+    faces._s3fd_network.cache_clear()
+
+
+def test_s3fd_runs_from_a_file_and_gets_landmarks(seeded_s3fd, monkeypatch):
+    from face_alignment.detection.sfd import detect as sfd
+
+    frame = next(media.read_frames(SAMPLE_VIDEO, FPS))
+    assert all(row.shape == (15,) for row in faces.detect(frame, "s3fd"))  # random weights: any number of boxes
+    true = faces.detect(frame)[0]
+    boxes = np.array([[*true[:4] + 2, 0.9], [*true[:4] + 3, 0.8], [1, 1, 40, 50, 0.7], [5, 5, 40, 50, 0.3]])
+    monkeypatch.setattr(sfd, "batch_detect", lambda net, pictures, device: [boxes * np.float32(1)])
+    face, other = faces.detect(frame, "s3fd")
+    assert np.allclose(face[:5], boxes[0]) and np.allclose(face[5:], true[5:])  # landmarks of the same face
+    assert (other[5::2] > 1).all() and (other[5::2] < 40).all()  # elsewhere the usual places in the box
+
+
+def test_s3fd_without_weights_is_told(tmp_path, monkeypatch):
+    monkeypatch.setitem(weights.registry(), "s3fd", dict(weights.registry()["s3fd"], file=str(tmp_path / "none.pth")))
+    faces._s3fd_network.cache_clear()
+    with pytest.raises(WeightsError, match="none.pth"):
+        faces.detect(np.zeros((60, 80, 3), np.uint8), "s3fd")
+
+
+def test_s3fd_of_another_architecture_is_told(seeded_s3fd):
+    torch.save({"a": torch.zeros(3)}, seeded_s3fd)
+    with pytest.raises(WeightsError, match="S3FD"):
+        faces.detect(np.zeros((60, 80, 3), np.uint8), "s3fd")

@@ -9,7 +9,7 @@ import pytest
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
 
 from helpers import media
-from helpers.errors import InputError, MediaError
+from helpers.errors import InputError, MediaError, ParameterError
 
 RATES = ["24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60"]
 
@@ -228,3 +228,29 @@ def test_prefetch_keeps_order_and_passes_errors():
         for item in media.prefetch(items(), depth=2):
             got.append(item)
     assert got == list(range(10))
+
+
+@pytest.mark.parametrize("name, size", [("clip.mkv", "80x48"), ("picture.png", "80x48")])
+@pytest.mark.parametrize("rotate", [0, 90, 180, 270])
+def test_turned_and_cut_like_the_array(tmp_path, name, size, rotate):
+    video = made_clip(tmp_path / "clip.mkv", "25", 0.2, size, "-c:v", "ffv1")
+    if name.endswith("png"):
+        plain = next(media.read_frames(video, Fraction(25)))
+        cv2.imwrite(str(tmp_path / name), plain[..., ::-1])
+    path = tmp_path / name
+    plain = next(media.read_frames(path, Fraction(25)))
+    turned = np.rot90(plain, -rotate // 90)
+    view = media.View(rotate, (4, 6, 40, 44))
+    assert view.size(media.probe(path)) == (36, 38)
+    made = next(media.read_frames(path, Fraction(25), view=view))
+    assert np.abs(made.astype(int) - turned[6:44, 4:40]).max() <= 8  # ffmpeg turns and cuts before it makes RGB
+    assert np.abs(made.astype(int) - turned[6:44, 4:40]).mean() < 1
+    whole = next(media.read_frames(path, Fraction(25), view=media.View(rotate)))
+    assert whole.shape == turned.shape and np.abs(whole.astype(int) - turned).mean() < 1
+
+
+@pytest.mark.parametrize("crop", [(0, 0, 81, 40), (-2, 0, 40, 40), (30, 0, 40, 40), (0, 40, 40, 20)])
+def test_impossible_crops_are_told(tmp_path, crop):
+    info = media.probe(made_clip(tmp_path / "clip.mkv", "25", 0.2, "80x48"))
+    with pytest.raises(ParameterError, match="crop=.*80x48"):
+        media.View(0, crop).size(info)

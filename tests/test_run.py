@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from dataclasses import replace
 from fractions import Fraction
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from conftest import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
 
-from helpers import media, params, plan as plans, render, run
+from helpers import faces, media, params, plan as plans, render, run
 from helpers.errors import InputError, NoFaceError, ParameterError, RunError
 
 PATTERNS = {
@@ -122,6 +123,44 @@ def test_output_sizes(small_run, size, fit, want, place):
     assert np.abs(inputs[0] - inputs[1]).mean() < 12
 
 
+def test_turned_and_cropped_source(small_run):
+    record, p = small_run(rotate="90", crop="0,10,120,150", box="10,20,100,110", length="video")
+    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    assert plan.source_size == (120, 140) and plan.view == media.View(90, (0, 10, 120, 150))
+    info = media.probe(record["results"]["lipsync"]["path"])
+    assert (info.width, info.height) == (120, 140)
+    frame = next(media.read_frames(p.video, Fraction(25)))
+    shown = next(render.source_pictures(plan, p.video, 0, 1))
+    assert np.abs(np.rot90(frame, -1)[10:150, :120].astype(int) - shown).mean() < 1
+
+
+def test_two_faces_both_talk(small_run, monkeypatch):
+    pair = np.concatenate([faces.box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))])
+    monkeypatch.setitem(faces.DETECTORS, "retinaface", lambda frames, device: [pair for _ in frames])
+    record, p = small_run(box="", face="all")
+    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    net = run.prepare(p)[2]
+    frame = list(render.render(plan, p.video, net, p, 0, 16))[10]
+    source = next(render.source_pictures(plan, p.video, 10, 11))
+    changed = (frame != source).any(axis=(0, 2))
+    assert len(plan.layers) == 2 and changed[:78].any() and changed[82:].any()
+    alone = replace(p, face="left")
+    frame = list(render.render(plan.layers[0], p.video, net, alone, 0, 16))[10]
+    sides = (frame != source).any(axis=(0, 2))
+    assert sides[:78].any() != sides[82:].any()
+
+
+def test_a_cut_and_a_blue_second(clips, tmp_path):
+    p = params.build(video=clips / "cuts_noface.mp4", audio=clips / "speech_2.wav", run_dir=tmp_path, length="video")
+    record, plan, net = run.prepare(p)
+    assert [s[0] for s in record["plan"]["states"]] == ["redrawn", "passed", "redrawn"]
+    assert set(plan.faces.shot[:50]) == {0} and set(plan.faces.shot[50:75]) == {1} and set(plan.faces.shot[75:]) == {2}
+    blue = list(render.render(plan, p.video, net, p, 48, 80))
+    source = list(render.source_pictures(plan, p.video, 48, 80))
+    assert all((blue[n - 48] == source[n - 48]).all() for n in range(50, 75))
+    assert (blue[49 - 48] != source[49 - 48]).any() and (blue[75 - 48] != source[75 - 48]).any()
+
+
 def test_odd_source_size(small_run, tmp_path):
     record, _ = small_run(made_clip(tmp_path / "odd.mkv", "25", 1.0, "161x121"), length="video")
     info = media.probe(record["results"]["lipsync"]["path"])
@@ -227,7 +266,8 @@ def test_wrong_parameters_are_told(values, words):
 
 @pytest.mark.parametrize("values, words", [
     (dict(fps="fast"), "fps=fast"), (dict(output_size="big"), "output_size=big"), (dict(box="1,2,3"), "4 numbers"),
-    (dict(box="0,0,500,50"), "160x120"), (dict(pads="1,2"), "4 numbers"),
+    (dict(box="0,0,500,50"), "160x120"), (dict(pads="1,2"), "4 numbers"), (dict(crop="0,0,999,9"), "160x120"),
+    (dict(face="larges"), "face=larges"), (dict(rotate="45"), "0, 90, 180, 270"),
 ])  # fmt: skip
 def test_impossible_values_are_told(small_run, values, words):
     with pytest.raises(ParameterError, match=words):
