@@ -54,6 +54,13 @@ class Plan:
         """A plan for each face to re-draw, drawn one after the other."""
         return [replace(self, faces=face, others=()) for face in (self.faces, *self.others)]
 
+    def unsmoothed(self, face: str) -> Plan:
+        """This plan with its first face's boxes and landmarks as they were detected (``face``: the parameter)."""
+        frames = self.detections[:, 0].astype(int)
+        found = [self.detections[frames == n, 1:] for n in range(len(self.faces.shot))]
+        chosen = faces.select(found, self.faces.shot, self.fps, face, self.source_size[0], smooth=False)
+        return replace(self, faces=chosen[0], others=())
+
     def windows(self, numbers: Sequence[int]) -> np.ndarray:
         """What the network hears at output frames: mel windows ``float32 (len(numbers), 80, 16)``, quiet in pauses."""
         heard = audio.mel_windows(self.mel, self.mel_start[numbers])

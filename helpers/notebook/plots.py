@@ -10,14 +10,17 @@ import cv2
 import librosa.display
 import matplotlib.pyplot as plt
 import numpy as np
+import torch
 from IPython.display import HTML
 from matplotlib.figure import Figure
 from matplotlib.patches import Rectangle
 
-from .. import audio, media, render
+from .. import audio, faces, media, render
 from ..plan import Plan
+from ..wav2lip import FACE, warp
 
-FACE_COLOUR, PASSED_COLOUR, ACCENT = "#1baf7a", "#b8b5ad", "#e8590c"
+FACE_COLOUR, PASSED_COLOUR = "#1baf7a", "#b8b5ad"
+FACES_COLOURS = (FACE_COLOUR, "#e8590c", "#3b5bdb", "#9c36b5")
 SHEET_WIDTH = 13  # inches
 
 
@@ -103,27 +106,78 @@ def contact_sheet(frames: Sequence[np.ndarray], detections: Sequence[np.ndarray]
 
 
 def timeline(plan: Plan) -> Figure:
-    """Which frames are re-drawn and which pass through, and how the face moves."""
-    seconds = np.arange(plan.frames) / float(plan.fps)
-    box = plan.faces.box[plan.source].astype(float)
-    box[~plan.redrawn] = np.nan
-    figure, axes = plt.subplots(
-        2, 1, figsize=(SHEET_WIDTH, 3.6), sharex=True, layout="constrained", height_ratios=(3, 1)
+    """Faces over time: where each one is, how sure the detector was, cuts, speech, and what happens to each frame."""
+    rate = float(plan.fps)
+    seconds = np.arange(plan.frames) / rate
+    figure, (place, sure, what) = plt.subplots(
+        3, 1, figsize=(SHEET_WIDTH, 6), sharex=True, layout="constrained", height_ratios=(3, 1.4, 1.2)
     )
-    for values, label, colour in (
-        ((box[:, 0] + box[:, 2]) / 2, "centre x", FACE_COLOUR), ((box[:, 1] + box[:, 3]) / 2, "centre y", ACCENT),
-        (box[:, 3] - box[:, 1], "height", "#3b5bdb"),
-    ):  # fmt: skip
-        axes[0].plot(seconds, values, label=label, color=colour)
-    axes[0].set(ylabel="source pixels", title="The face's box, smoothed")
-    axes[0].legend(loc="upper right", ncols=3)
+    shown = {int(n): k for k, n in reversed(list(enumerate(plan.source)))}  # source frame -> first output frame
+    seen = np.array([row for row in plan.detections if int(row[0]) in shown]).reshape(-1, 16)
+    times = np.array([shown[int(n)] for n in seen[:, 0]]) / rate
+    place.scatter(times, (seen[:, 1] + seen[:, 3]) / 2, s=14, color=PASSED_COLOUR, label="every face found")
+    sure.scatter(times, seen[:, 5], s=6, color=PASSED_COLOUR)
+    for number, layer in enumerate(plan.layers):
+        box = layer.faces.box[plan.source].astype(float)
+        score = layer.faces.score[plan.source].astype(float)
+        box[~layer.redrawn] = score[~layer.redrawn] = np.nan
+        colour = FACES_COLOURS[number % len(FACES_COLOURS)]
+        middle, half = (box[:, 0] + box[:, 2]) / 2, (box[:, 2] - box[:, 0]) / 2
+        place.plot(seconds, middle, color=colour, label="re-drawn: centre, and box width (band)")
+        place.fill_between(seconds, middle - half, middle + half, color=colour, alpha=0.15, linewidth=0)
+        sure.plot(seconds, score, color=colour)
+    shot = plan.faces.shot[plan.source]
+    for axes in (place, sure, what):
+        for n in np.flatnonzero(np.diff(shot)) + 1:
+            axes.axvline(n / rate, color="black", linestyle="--", linewidth=1, label="cut" if axes is place else None)
+    place.set(ylabel="x, source pixels", title="Faces: where they are", ylim=(0, plan.source_size[0]))
+    handles = dict(zip(*place.get_legend_handles_labels()[::-1], strict=True))  # one entry a label
+    place.legend(handles.values(), handles.keys(), loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    sure.set(ylabel="confidence", ylim=(0, 1.05))
     for mask, label, colour in (
         (plan.redrawn, "re-drawn", FACE_COLOUR),
         (~plan.redrawn, "passed through", PASSED_COLOUR),
     ):
-        axes[1].fill_between(seconds, 0, mask, step="post", color=colour, label=f"{label}: {mask.sum()}")
-    axes[1].set(yticks=[], xlabel="seconds", xlim=(0, float(plan.duration)), ylim=(0, 1))
-    axes[1].legend(loc="upper right", ncols=2, framealpha=0.9)
+        what.fill_between(seconds, 0, mask, step="post", color=colour, label=f"{label}: {mask.sum()} frames", alpha=0.6)
+    what.plot(seconds, plan.speech, color="black", linewidth=1, label="speech activity")
+    what.set(yticks=[], xlabel="seconds", xlim=(0, float(plan.duration)), ylim=(0, 1.1), ylabel="frame")
+    what.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return figure
+
+
+def smoothing(frames: Sequence[np.ndarray], rough: Plan, plan: Plan, numbers: Sequence[int]) -> Figure:
+    """Consecutive frames cut by the detector's own landmarks and by smoothed ones; right, what moves in each row."""
+    figure, axes = plt.subplots(2, 8, figsize=(SHEET_WIDTH, 3.9), layout="constrained")
+    for row, (name, used) in zip(axes, (("as detected", rough), ("smoothed", plan)), strict=True):
+        crops = [faces.crop(f, render.crop_matrix(used, n), FACE) for f, n in zip(frames, numbers, strict=True)]
+        for cell, picture, n in zip(row, crops, numbers, strict=False):
+            cell.imshow(picture)
+            cell.set_title(f"{name}, {n}", fontsize=8)
+        motion = np.std(np.stack(crops).astype(np.float32), axis=0).mean(axis=2)
+        row[-1].imshow(motion, cmap="magma", vmin=0, vmax=25)
+        row[-1].set_title(f"change: {motion.mean():.2f}", fontsize=8)
+    for cell in axes.flat:
+        cell.axis("off")
+    return figure
+
+
+def alignments(plan: Plan, n: int) -> Figure:
+    """The mel around one frame, with the window that each alignment gives it."""
+    figure, axes = plt.subplots(1, 3, figsize=(SHEET_WIDTH, 3), sharey=True, layout="constrained")
+    shown = np.array([n / float(plan.fps), (n + 1) / float(plan.fps)])
+    for cell, name in zip(axes, audio.ALIGNMENTS, strict=True):
+        start = int(audio.window_starts(plan.frames, plan.fps, plan.mel.shape[1], name)[n])
+        first = int(np.clip(shown[0] * audio.MELS_PER_SECOND - 24, 0, max(0, plan.mel.shape[1] - 48)))
+        part = plan.mel[:, first : first + 48]
+        extent = (first, first + part.shape[1], 0, audio.N_MELS)
+        cell.imshow(part, origin="lower", aspect="auto", cmap="magma", vmin=-4, vmax=4, extent=extent)
+        cell.axvspan(*(shown * audio.MELS_PER_SECOND), color="#4dd4f7", alpha=0.35, linewidth=0)
+        edge = dict(fill=False, edgecolor="white", linewidth=2)
+        cell.add_patch(Rectangle((start, 1), audio.WINDOW, audio.N_MELS - 2, **edge))
+        cell.set_title(f"{name}: columns {start} to {start + audio.WINDOW - 1}", fontsize=9)
+        cell.set_xlabel("mel column (80 a second)")
+    axes[0].set_ylabel("mel band")
+    figure.suptitle(f"Frame {n} is on screen during the blue band; it hears what lies in the white box", fontsize=10)
     return figure
 
 
@@ -147,53 +201,68 @@ def mel_windows(plan: Plan, numbers: Sequence[int]) -> Figure:
     return figure
 
 
-def network_view(view: dict[str, np.ndarray], n: int) -> Figure:
-    """One frame's way through the network: ``render.preview``'s result."""
-    seen = view["seen"].copy()
+def network_input(view: dict[str, np.ndarray], n: int) -> Figure:
+    """What the network gets for one frame (``render.preview``'s result): six channels and a mel window."""
+    seen = view["seen"]
     upper = seen.copy()
     upper[len(upper) // 2 :] = 0
-    figure, axes = plt.subplots(1, 5, figsize=(SHEET_WIDTH, 3.4), layout="constrained")
-    axes[0].imshow(view["window"], origin="lower", aspect="auto", cmap="magma", vmin=-4, vmax=4)
-    axes[0].set_title("it hears: 80 x 16 mel")
-    axes[1].imshow(upper)
-    axes[1].set_title("it sees: lower half hidden")
-    axes[2].imshow(seen)
-    axes[2].set_title("and the face to re-draw")
-    patch = view["patch"]
-    if patch.shape[0] == 6:
-        axes[3].imshow(np.clip(patch[3:].transpose(1, 2, 0), 0, 1) * patch[2][..., None])
-        step = 6
-        rows, columns = np.mgrid[step // 2 : 96 : step, step // 2 : 96 : step]
-        flow = patch[:2, rows, columns] * 48
-        axes[3].quiver(
-            columns, rows, flow[0], flow[1], color="white", angles="xy", scale_units="xy", scale=1, width=0.006
-        )
-        axes[3].set_title("it answers: flow and paint")
-    else:
-        axes[3].imshow(np.abs(patch - seen / 255.0).mean(axis=2), cmap="magma")
-        axes[3].set_title("what it changed")
-    axes[4].imshow(view["drawn"])
-    axes[4].set_title("drawn face, 96 x 96")
+    figure, axes = plt.subplots(1, 7, figsize=(SHEET_WIDTH, 2.5), layout="constrained", width_ratios=[1] * 6 + [0.5])
+    for number, (cell, picture) in enumerate(zip(axes, (upper,) * 3 + (seen,) * 3, strict=False)):
+        cell.imshow(picture[..., number % 3], cmap="gray", vmin=0, vmax=255)
+        part = "hidden below" if number < 3 else "face to re-draw"
+        cell.set_title(f"{number + 1}: {('red', 'green', 'blue')[number % 3]}, {part}", fontsize=8)
+    axes[6].imshow(view["window"], origin="lower", aspect="auto", cmap="magma", vmin=-4, vmax=4)
+    axes[6].set_title("80 x 16 mel", fontsize=8)
     for cell in axes:
         cell.set(xticks=[], yticks=[])
-        cell.title.set_fontsize(9)
-    figure.suptitle(f"Frame {n} in the network")
+    figure.suptitle(f"Frame {n}: six channels of 96 x 96, and 0.2 s of sound", fontsize=10)
+    return figure
+
+
+def network_view(view: dict[str, np.ndarray], n: int) -> Figure:
+    """What the network answers for one frame (``render.preview``'s result)."""
+    seen, patch = view["seen"], view["patch"]
+    if patch.shape[0] != 6:
+        change = np.abs(patch - seen / 255.0).mean(axis=2)
+        return strip([seen, change, view["drawn"]], [f"frame {n}", "change", "drawn face, 96 x 96"], height=3.6)
+    figure, axes = plt.subplots(1, 5, figsize=(SHEET_WIDTH, 3), layout="constrained")
+    axes[0].imshow(seen)
+    step = 6
+    rows, columns = np.mgrid[step // 2 : FACE : step, step // 2 : FACE : step]
+    flow = patch[:2, rows, columns] * (FACE / 2)
+    arrows = dict(color="#4dd4f7", angles="xy", scale_units="xy", scale=1, width=0.008)
+    axes[0].quiver(columns, rows, flow[0], flow[1], **arrows)
+    warped = warp(torch.from_numpy(seen).permute(2, 0, 1)[None].float() / 255, torch.from_numpy(patch[None, :2]))
+    axes[1].imshow(warped[0].permute(1, 2, 0).numpy())
+    image = axes[2].imshow(patch[2], cmap="viridis", vmin=0, vmax=1)
+    figure.colorbar(image, ax=axes[2], shrink=0.6)
+    axes[3].imshow(np.clip(patch[3:].transpose(1, 2, 0), 0, 1) * patch[2][..., None])
+    axes[4].imshow(view["drawn"])
+    titles = ("flow: read from there", "warped face", "alpha: how much paint", "paint x alpha", "drawn face, 96 x 96")
+    for cell, title in zip(axes, titles, strict=True):
+        cell.set(xticks=[], yticks=[])
+        cell.set_title(title, fontsize=9)
+    figure.suptitle(f"Frame {n}: the compact network's answer", fontsize=10)
     return figure
 
 
 def mask_view(view: dict[str, np.ndarray], plan: Plan, n: int) -> Figure:
-    """Where the drawn mouth goes: source, mask over it, result, and what differs."""
+    """Where the drawn mouth goes: source, mask over it, result, what differs, and the mask's edge close up."""
     x1, y1, x2, y2 = render.face_rectangle(plan, n)
     source, made, mask = (view[name][y1:y2, x1:x2] for name in ("source", "made", "mask"))
     tinted = (source * (1 - 0.5 * mask[..., None]) + np.array([27, 175, 122]) * 0.5 * mask[..., None]).astype(np.uint8)
     difference = np.abs(made.astype(int) - source).mean(axis=2)
-    figure, axes = plt.subplots(1, 4, figsize=(SHEET_WIDTH, 3.6), layout="constrained")
-    for cell, picture, title in zip(
-        axes, (source, tinted, made, difference), ("source", "mask", "re-drawn, blended in", "change"), strict=True
-    ):
+    rows, columns = np.nonzero(mask > 0)
+    left, middle, reach = columns.min(), int(rows[columns == columns.min()].mean()), max(8, len(mask) // 8)
+    top, start = max(0, middle - reach), max(0, left - reach)
+    close = made[top : middle + reach, start : left + reach]
+    figure, axes = plt.subplots(1, 5, figsize=(SHEET_WIDTH, 3), layout="constrained")
+    titles = (f"source, frame {n}", "mask", "re-drawn, blended in", "change", "the mask's left edge, close up")
+    for cell, picture, title in zip(axes, (source, tinted, made, difference, close), titles, strict=True):
         cell.imshow(picture, cmap="magma")
-        cell.set_title(f"{title}, frame {n}" if cell is axes[0] else title, fontsize=9)
+        cell.set_title(title, fontsize=9)
         cell.axis("off")
+    axes[4].contour(mask[top : middle + reach, start : left + reach], [0.01], colors="#1baf7a", linestyles="dotted")
     return figure
 
 
