@@ -77,8 +77,8 @@ class Params:
         0, "2", "times the compact network goes over a face, 0: 1 for a picture, 3 for a video", low=0, high=5
     )
     batch_size: int = _p(16, "2", "faces the network draws at once", low=1, high=512)
-    precision: str = _p("auto", "2", "number format of the networks", ("auto", "fp32", "bf16", "fp16"))
-    device: str = _p("auto", "2", "where the networks run", ("auto", "cpu", "cuda"))
+    precision: str = _p("auto", "12", "number format of the networks", ("auto", "fp32", "bf16", "fp16"))
+    device: str = _p("auto", "12", "where the networks run", ("auto", "cpu", "cuda"))
     crf: int = _p(18, "2", "H.264 quality, lower is better", low=0, high=51)
     restorer: str = _p("sharpen", "3", "none, or sharpen: a plain unsharp mask on the mouth", ("none", "sharpen"))
     strength: float = _p(

@@ -51,10 +51,13 @@ def probe_table(*infos: media.MediaInfo) -> HTML:
     ])  # fmt: skip
 
 
-def waveform_and_mel(wave: np.ndarray, mel: np.ndarray) -> Figure:
-    """The recording as samples and as the network hears it."""
+def waveform_and_mel(wave: np.ndarray, mel: np.ndarray, speech: np.ndarray) -> Figure:
+    """The recording as samples, with its speech activity (``audio.speaking``), and as the network hears it."""
     figure, (top, bottom) = plt.subplots(2, 1, figsize=(SHEET_WIDTH, 5), sharex=True, layout="constrained")
     librosa.display.waveshow(wave, sr=media.SAMPLE_RATE, ax=top, color=FACE_COLOUR)
+    times = (np.arange(len(speech)) + 0.5) / len(speech) * len(wave) / media.SAMPLE_RATE
+    top.plot(times, speech * max(np.abs(wave).max(), 1e-3), color="black", linewidth=1.2, label="speech activity")
+    top.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
     top.set(title=f"Waveform, {len(wave) / media.SAMPLE_RATE:.2f} s at 16 kHz", ylabel="amplitude", xlabel="")
     _show_mel(figure, bottom, mel)
     bottom.set_title("Mel spectrogram: 80 bands, 80 columns a second")

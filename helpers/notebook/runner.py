@@ -15,6 +15,7 @@ from papermill.exceptions import PapermillExecutionError
 from .. import errors, params, run
 from ..errors import LipSyncError
 from ..params import FIELDS, NOTEBOOKS, ROOT
+from . import colab
 
 FOLDER = ROOT / "notebooks"
 
@@ -63,12 +64,18 @@ def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
     return out
 
 
-def refresh_parameter_cells() -> None:
-    """Write the parameters of ``params`` into the notebooks' cells tagged ``parameters``."""
+def refresh() -> None:
+    """Write into the notebooks what is made elsewhere: Colab's badge, the first code cell, the parameters' cell; and
+    the badges into README."""
     for notebook in NOTEBOOKS:
         path = FOLDER / f"{notebook}.ipynb"
         document = nbformat.read(path, as_version=4)
+        made = dict(badge=colab.badge(notebook), setup=colab.first_cell(), parameters=params.parameter_cell(notebook))
         for cell in document.cells:
-            if "parameters" in cell.metadata.get("tags", []):
-                cell.source = params.parameter_cell(notebook)
+            for tag in cell.metadata.get("tags", []):
+                cell.source = made.get(tag, cell.source)
         nbformat.write(document, path)
+    readme = ROOT / "README.md"
+    address = r"https://colab\.research\.google\.com/github/.+?/blob"
+    new = f"https://colab.research.google.com/github/{colab.REPOSITORY}/blob"
+    readme.write_text(re.sub(address, new, readme.read_text()))
