@@ -97,10 +97,12 @@ class Handler(BaseHTTPRequestHandler):
 
     def do_stalls(self):
         self.answer(DATA[:HALF], length=len(DATA))
-        self.server.over.wait()
+        self.server.over.wait(5)
+        self.wfile.write(DATA[HALF:])
 
     def do_silent(self):
-        self.server.over.wait()
+        self.server.over.wait(5)
+        self.answer(DATA)
 
     def do_hangs_up(self):
         self.connection.shutdown(socket.SHUT_RDWR)
@@ -352,6 +354,9 @@ def test_command_verify(mirrors, capsys):
         out, err = capsys.readouterr()
         assert out == f"net: {path}: wrong SHA-256\n"
         assert err.startswith("error: 1 of 1 ") and err.endswith("python -m helpers weights fetch net\n")
+    path.write_bytes(DATA[:5])
+    assert main(["weights", "verify", "net"]) == 2
+    assert capsys.readouterr().out == f"net: {path}: 5 bytes instead of {len(DATA)}\n"
     path.unlink()
     assert main(["weights", "verify", "net"]) == 2
     assert capsys.readouterr().out == f"net: {path}: not here\n"
