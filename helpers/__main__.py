@@ -1,4 +1,4 @@
-"""The command line: ``python -m helpers run | evaluate | train | params``."""
+"""The command line: ``python -m helpers run | evaluate | train | weights | params``."""
 
 from __future__ import annotations
 
@@ -6,9 +6,11 @@ import argparse
 import json
 import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
-from .errors import LipSyncError, ParameterError
+from .errors import LipSyncError, ParameterError, WeightsError
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
@@ -32,11 +34,15 @@ def _evaluate(args: argparse.Namespace) -> None:
     if args.json:
         print(json.dumps(rows))
         return
+    _print_table(rows, str.rjust)
+
+
+def _print_table(rows: list[dict[str, Any]], align: Callable[[str, int], str]) -> None:
     columns = list(dict.fromkeys(key for row in rows for key in row))
     cells = [columns] + [[str(row.get(c, "")) for c in columns] for row in rows]
     widths = [max(len(r[i]) for r in cells) for i in range(len(columns))]
     for row in cells:
-        print("  ".join(text.rjust(width) for text, width in zip(row, widths, strict=True)))
+        print("  ".join(align(text, width) for text, width in zip(row, widths, strict=True)).rstrip())
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -52,6 +58,57 @@ def _train(args: argparse.Namespace) -> None:
         expert = Path(args.expert) if args.expert else out / "sync-compact.safetensors"
         path = generator.train(prepared, expert, out, args.steps, args.minutes, args.every, start)
     print(json.dumps(dict(weights=str(path))))
+
+
+def _list_weights(args: argparse.Namespace) -> None:
+    from . import weights
+
+    rows = []
+    for name, entry in weights.registry().items():
+        path, fault = weights.FOLDER / entry["file"], weights.fault(name)
+        size = entry.get("bytes") or (path.stat().st_size if path.is_file() else 0)
+        state = {"": "yes", "not here": "no"}.get(fault, "damaged")
+        rows.append(
+            dict(name=name, job=entry["job"], file=entry["file"], MB=round(size / 1e6, 1), here=state,
+                 licence=entry["licence"])
+        )  # fmt: skip
+    _print_table(rows, str.ljust)
+
+
+def _fetch_weights(args: argparse.Namespace) -> None:
+    from tqdm import tqdm
+
+    from . import weights
+
+    for name in args.name:
+        accept, entry = args.yes, weights.entry_of(name)
+        if (accept or sys.stdin.isatty()) and "urls" in entry and weights.fault(name):
+            print(f"{name}: licence: {entry['licence']}", file=sys.stderr)
+            if not accept:
+                print("Do you accept it? [y/N] ", end="", file=sys.stderr, flush=True)
+                accept = sys.stdin.readline().strip().lower() in ("y", "yes")
+        with tqdm(desc=name, unit="B", unit_scale=True, delay=0.1, disable=None) as bar:
+
+            def show(done: int, total: int, bar: tqdm = bar) -> None:
+                bar.total = total
+                bar.update(done - bar.n)
+
+            path = weights.fetch(name, accept, progress=show)
+        print(path)
+
+
+def _verify_weights(args: argparse.Namespace) -> None:
+    from . import weights
+
+    faults = {name: weights.fault(name) for name in ([args.name] if args.name else weights.registry())}
+    if not args.name:
+        faults = {name: fault for name, fault in faults.items() if fault != "not here"}
+    for name, fault in faults.items():
+        print(f"{name}: {weights.FOLDER / weights.entry_of(name)['file']}: {fault or 'right'}")
+    wrong = [name for name, fault in faults.items() if fault]
+    if wrong:
+        ways = ", ".join(weights.way_to_get(name) for name in wrong)
+        raise WeightsError(f"{len(wrong)} of {len(faults)} files missing or damaged; get them by: {ways}")
 
 
 def _params(args: argparse.Namespace) -> None:
@@ -85,6 +142,16 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--expert", help="weights of a trained expert (generator only; default: that in --out)")
     train.add_argument("--start", help="weights to go on from")
     train.set_defaults(work=_train)
+    known = commands.add_parser("weights", help="what weights are known and here; download them; check them")
+    actions = known.add_subparsers(dest="action", required=True)
+    actions.add_parser("list", help="table of all known weights").set_defaults(work=_list_weights)
+    fetching = actions.add_parser("fetch", help="download weights into weights/")
+    fetching.add_argument("name", nargs="+", help="a name from 'weights list'")
+    fetching.add_argument("--yes", action="store_true", help="accept the licence without being asked")
+    fetching.set_defaults(work=_fetch_weights)
+    verify = actions.add_parser("verify", help="size and SHA-256 of what is here")
+    verify.add_argument("name", nargs="?", help="one of them only")
+    verify.set_defaults(work=_verify_weights)
     listing = commands.add_parser("params", help="table of all parameters")
     listing.set_defaults(work=_params)
     return top

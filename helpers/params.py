@@ -54,6 +54,8 @@ class Params:
     pads: str = _p("0,10,0,0", "2", "top,bottom,left,right pixels added to the box that upstream's weights see")
     allow_no_face: bool = _p(False, "2", "pass the whole clip through if no frame has a face, in place of an error")
     checkpoint: str = _p("auto", "12", "auto, compact, wav2lip_gan, wav2lip, or a path to weights")
+    fetch: str = _p("", "1", "names of weights to download first, commas between them")
+    accept_licences: bool = _p(False, "1", "accept the licences of the weights to download")
     mel_alignment: str = _p(
         "auto", "2", "where a frame's mel window starts, auto: centred for compact, inference for upstream's weights",
         ("auto", "inference", "training", "centred"),

@@ -37,7 +37,8 @@ SEGMENT_FRAMES = 128  # about; a whole number of batches
 SAMPLE_FILES = {"video": SAMPLE / "astronaut.mp4", "audio": SAMPLE / "speech.flac"}
 OUTPUTS = {"lipsync": "lipsync.mp4", "restored": "restored.mp4"}
 RESTORE_ONLY = ("restorer", "strength")
-NO_INFLUENCE = ("run_dir", "video", "audio", "device")  # on the pixels, beyond what the inputs' hashes say
+# on the pixels, beyond what the hashes of inputs and weights say
+NO_INFLUENCE = ("run_dir", "video", "audio", "device", "fetch", "accept_licences")
 PACKAGES = ("torch", "numpy", "opencv-python", "librosa", "onnxruntime", "imageio-ffmpeg")
 
 Progress = Callable[[int, int], None]  # (frames done, frames in all)

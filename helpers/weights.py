@@ -5,12 +5,13 @@ Checkpoints in upstream's format are pickles, so they are read with ``weights_on
 
 from __future__ import annotations
 
+import difflib
 import functools
-import hashlib
 import json
 import os
 import pickle
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +19,8 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import nn
 
+from . import download
+from .download import Progress, sha256
 from .errors import WeightsError
 from .params import ROOT
 from .syncnet import SyncExpert
@@ -42,6 +45,15 @@ def registry() -> dict[str, dict]:
     return json.loads((FOLDER / "registry.json").read_text())
 
 
+def entry_of(name: str) -> dict:
+    """A file's entry in the registry. Raises WeightsError for an unknown name."""
+    if name not in registry():
+        near = difflib.get_close_matches(name, registry(), 1, 0.4)
+        hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(registry())}"
+        raise WeightsError(f"no weights are known as {name}: {hint}")
+    return registry()[name]
+
+
 def here(name: str) -> bool:
     """Is a file of the registry on this machine, whole (by size)?"""
     entry = registry()[name]
@@ -62,17 +74,73 @@ def locate(checkpoint: str) -> Found:
         return Found(path.stem, path, "unknown: see where it came from")
     path = FOLDER / entry["file"]
     if not path.exists():
-        raise WeightsError(f"{path} is not here; download it from {entry['urls'][0]}, or use checkpoint=compact")
+        other = ", or use checkpoint=compact" if entry["job"] == "lip-sync" and "urls" in entry else ""
+        raise WeightsError(f"{path} is not here; get it by: {way_to_get(checkpoint)}{other}")
     if not here(checkpoint):
         raise WeightsError(
-            f"{path} has {path.stat().st_size} bytes instead of {entry['bytes']}: delete it, download it again"
+            f"{path} has {path.stat().st_size} bytes instead of {entry['bytes']}; "
+            f"get it again by: {way_to_get(checkpoint)}"
         )
     return Found(checkpoint, path, entry["licence"])
 
 
-def sha256(path: str | os.PathLike) -> str:
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+def way_to_get(name: str) -> str:
+    """The command that brings a file of the registry here."""
+    entry = entry_of(name)
+    return f"python -m helpers weights fetch {name}" if "urls" in entry else f"git checkout -- weights/{entry['file']}"
+
+
+def fault(name: str, folder: Path | None = None) -> str:
+    """What is wrong with a file of the registry in ``folder`` (weights/): "" if nothing, "not here" if it is missing.
+
+    A bundled file has no SHA-256 in the registry and is read instead.
+    """
+    entry = entry_of(name)
+    path = (folder or FOLDER) / entry["file"]
+    if not path.is_file():
+        return "not here"
+    if "sha256" not in entry:
+        try:
+            _read_safetensors(path)
+        except WeightsError as error:
+            return str(error)
+        return ""
+    if path.stat().st_size != entry["bytes"]:
+        return f"{path.stat().st_size} bytes instead of {entry['bytes']}"
+    return "" if sha256(path) == entry["sha256"] else "wrong SHA-256"
+
+
+def fetch(name: str, accept: bool, folder: Path | None = None, progress: Progress | None = None) -> Path:
+    """Download a file of the registry into ``folder`` (weights/), unless it is there and right; its path.
+
+    ``accept`` says that the file's licence has been read and accepted. A damaged file of that name is replaced.
+    Raises WeightsError: unknown name, licence not accepted, every mirror failed, or the file cannot be written.
+    """
+    entry, folder = entry_of(name), folder or FOLDER
+    path = folder / entry["file"]
+    if not fault(name, folder):
+        return path
+    if "urls" not in entry:
+        raise WeightsError(f"{path} comes with the repository; get it again by: {way_to_get(name)}")
+    if not accept:
+        raise WeightsError(
+            f"{name} has the licence '{entry['licence']}'; "
+            "accept it by --yes on the command line or accept_licences=true in notebook 01"
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+    with download.alone(folder):
+        if fault(name, folder):
+            download.download(entry["urls"], path, entry["bytes"], entry["sha256"], progress)
+    return path
+
+
+def fetch_all(names: str, accept: bool, bar: Callable[[str], Progress] | None = None) -> list[Found]:
+    """``fetch`` for names with commas between them. ``bar`` makes the progress callback of one file from its name."""
+    found = []
+    for name in filter(None, (part.strip() for part in names.split(","))):
+        progress = bar(name) if bar and accept and fault(name) else None
+        found.append(Found(name, fetch(name, accept, progress=progress), entry_of(name)["licence"]))
+    return found
 
 
 def load(path: str | os.PathLike) -> nn.Module:

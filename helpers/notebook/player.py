@@ -16,9 +16,9 @@ def show_video(path: str | os.PathLike, width: int = 480) -> Video:
     return Video(os.fspath(path), embed=os.path.getsize(path) <= INLINE_BYTES, width=width)
 
 
-def progress_bar(label: str) -> Callable[[int, int], None]:
-    """A progress callback for ``run.lipsync`` and ``run.restore`` that draws a tqdm bar."""
-    bar = tqdm(desc=label, unit="frame")
+def progress_bar(label: str, unit: str = "frame") -> Callable[[int, int], None]:
+    """A progress callback (done, total) for ``run.lipsync``, ``run.restore`` and, in bytes ("B"), ``weights.fetch``."""
+    bar = tqdm(desc=label, unit=unit, unit_scale=unit == "B")
 
     def update(done: int, total: int) -> None:
         bar.total = total
