@@ -116,14 +116,18 @@ def timeline(plan: Plan) -> Figure:
     ):  # fmt: skip
         axes[0].plot(seconds, values, label=label, color=colour)
     axes[0].set(ylabel="source pixels", title="The face's box, smoothed")
-    axes[0].legend(loc="upper right", ncols=3)
+    beside = dict(loc="lower right", bbox_to_anchor=(1, 1), borderaxespad=0.2, frameon=False)  # covers no data
+    axes[0].legend(ncols=3, **beside)
+    edges = np.append(seconds, float(plan.duration))
     for mask, label, colour in (
         (plan.redrawn, "re-drawn", FACE_COLOUR),
         (~plan.redrawn, "passed through", PASSED_COLOUR),
     ):
-        axes[1].fill_between(seconds, 0, mask, step="post", color=colour, label=f"{label}: {mask.sum()}")
+        axes[1].fill_between(
+            edges, 0, np.append(mask, mask[-1]), step="post", color=colour, label=f"{label}: {mask.sum()}"
+        )
     axes[1].set(yticks=[], xlabel="seconds", xlim=(0, float(plan.duration)), ylim=(0, 1))
-    axes[1].legend(loc="upper right", ncols=2, framealpha=0.9)
+    axes[1].legend(ncols=2, **beside)
     return figure
 
 
