@@ -32,7 +32,7 @@ DPI = 110  # of the figures
 POSTER = 720  # px, largest width of the source's still picture
 
 MEANINGS = {  # how a licence starts -> what it allows
-    "Apache-2.0": "You may use the video freely, for commercial work too.",
+    "Apache-2.0": "They set no limit on the use of the video.",
     "research": "No commercial use of this video.",
     "": "Find out what these weights allow before you use the video.",
 }
@@ -100,7 +100,11 @@ th:last-child, td:last-child { text-align: left; padding-right: 0; min-width: 15
   section { padding: 14px 12px; }
   dl { grid-template-columns: 1fr; gap: 0; }
   dd { margin-bottom: 8px; }
-  th, td { padding: 6px 8px; }
+  tr { display: flex; flex-wrap: wrap; padding: 8px 0; border-bottom: 1px solid #ece9e2; }
+  th, td { flex: 1; padding: 0 4px; border: 0; min-width: 0; }
+  th:first-child, td:first-child { flex: 2; white-space: normal; }
+  th:last-child { display: none; }
+  td:last-child { flex: 1 0 100%; padding: 0; font-size: .9rem; }
 }
 """
 
@@ -157,13 +161,14 @@ def _name(facts: dict[str, Any]) -> str:
 
 
 def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net) -> dict[str, str]:
-    """Pictures of the page as data URIs, by section; those of a face are missing if no frame has one."""
+    """Data URIs: the first frame of each video by its name, the figures by their section (if no frame has a face,
+    those of a face are missing)."""
     source = record["inputs"]["video"]["path"]
     made = dict(
-        timeline=_png(plots.timeline(plan)),
         times=_png(plots.stage_times(record["seconds"], plan.frames)),
-        poster=_poster(next(render.source_pictures(plan, source, 0, 1))),
+        source=_poster(next(render.source_pictures(plan, source, 0, 1))),
     )
+    made |= {name: _poster(run.frames_of(run_dir / run.OUTPUTS[name], plan, [0])[0]) for name in record["results"]}
     drawn = np.flatnonzero(plan.redrawn)
     if len(drawn) == 0:
         return made
@@ -173,6 +178,7 @@ def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net)
     strip |= {name: run.frames_of(run_dir / run.OUTPUTS[name], plan, chosen) for name in record["results"]}
     view = render.preview(plan, source, net, p, middle)
     return made | dict(
+        timeline=_png(plots.timeline(plan)),
         strip=_png(plots.before_after(strip, chosen, plan)),
         sound=_png(plots.mel_windows(plan, chosen[1:5] or chosen)),
         network=_png(plots.network_view(view, middle)),
@@ -206,7 +212,7 @@ def _page(
         if name in SECTIONS
     }
     bodies |= dict(
-        videos=_videos(run_dir, record, pictures["poster"]), facts=_facts(record, plan, p), quality=_quality(rows),
+        videos=_videos(run_dir, record, pictures), facts=_facts(record, plan, p), quality=_quality(rows),
         origin=_origin(record),
     )  # fmt: skip
     sections = (
@@ -226,7 +232,7 @@ def _page(
 <main>
 <header>
 <h1>{video} speaks {sound}</h1>
-<p class="quiet">Lip-sync report, {made[:16].replace("T", " ")} UTC. {REDRAWN if plan.redrawn.any() else PASSED}</p>
+<p class="quiet">Lip-sync report, {made[:16].replace("T", " ")} UTC.<br>{REDRAWN if plan.redrawn.any() else PASSED}</p>
 </header>
 {"".join(sections)}
 </main>
@@ -239,31 +245,31 @@ def _definitions(pairs: list[tuple[str, str]]) -> str:
     return "<dl>" + "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in pairs) + "</dl>"
 
 
-def _videos(run_dir: Path, record: dict[str, Any], poster: str) -> str:
+def _videos(run_dir: Path, record: dict[str, Any], pictures: dict[str, str]) -> str:
     """Source and results side by side. A source that browsers may not play is shown as its first frame."""
     facts = record["inputs"]["video"]
     name = html.escape(_name(facts))
     if facts["video_codec"] == "h264" and "mp4" in facts["container"]:
         link = os.path.relpath(facts["path"], run_dir)
-        shown = _video(link, f' poster="{poster}"')
+        shown = _video(link, pictures["source"])
         caption = f"Source: {name}" + (
             "" if link == _name(facts) else " (not in this folder, linked from where it lies)"
         )
     else:
-        shown = f'<img src="{poster}" alt="first frame of the source">'
+        shown = f'<img src="{pictures["source"]}" alt="first frame of the source">'
         why = "" if facts["kind"] == "image" else ", first frame (a format that browsers may not play)"
         caption = f"Source: {name}{why}"
     cells = [(shown, caption)]
     for kind, result in record["results"].items():
         file = run.OUTPUTS[kind]
-        how = f", {result['restorer']} at strength {result['strength']:g}" if kind == "restored" else ""
-        cells.append((_video(file), html.escape(f"{file} ({_megabytes(result['bytes'])}{how})")))
+        cells.append((_video(file, pictures[kind]), f"{file} ({_megabytes(result['bytes'])})"))
     figures = (f"<figure>{body}<figcaption>{text}</figcaption></figure>" for body, text in cells)
     return f'<div class="videos">{"".join(figures)}</div>'
 
 
-def _video(link: str, more: str = "") -> str:
-    return f'<video controls playsinline preload="metadata" src="{quote(Path(link).as_posix())}"{more}></video>'
+def _video(link: str, poster: str) -> str:
+    source = quote(Path(link).as_posix())
+    return f'<video controls playsinline preload="metadata" src="{source}" poster="{poster}"></video>'
 
 
 def _megabytes(size: int) -> str:
