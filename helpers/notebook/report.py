@@ -169,7 +169,7 @@ def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net)
         source=_poster(next(render.source_pictures(plan, source, 0, 1))),
     )
     made |= {name: _poster(run.frames_of(run_dir / run.OUTPUTS[name], plan, [0])[0]) for name in record["results"]}
-    drawn = np.flatnonzero(plan.redrawn)
+    drawn = np.flatnonzero(plan.faces.present[plan.source])
     if len(drawn) == 0:
         return made
     chosen = [int(n) for n in np.unique(drawn[np.linspace(0, len(drawn) - 1, COLUMNS).astype(int)])]
