@@ -1,4 +1,4 @@
-"""The command line: ``python -m helpers run | evaluate | train | weights | params``."""
+"""The command line: ``python -m helpers run | evaluate | report | weights | train | params``."""
 
 from __future__ import annotations
 
@@ -43,6 +43,12 @@ def _print_table(rows: list[dict[str, Any]], align: Callable[[str, int], str]) -
     widths = [max(len(r[i]) for r in cells) for i in range(len(columns))]
     for row in cells:
         print("  ".join(align(text, width) for text, width in zip(row, widths, strict=True)).rstrip())
+
+
+def _report(args: argparse.Namespace) -> None:
+    from .notebook import report
+
+    print(json.dumps(dict(report=str(report.write(args.run_dir).resolve()))))
 
 
 def _train(args: argparse.Namespace) -> None:
@@ -130,6 +136,9 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("run_dir")
     evaluate.add_argument("--json", action="store_true", help="print JSON in place of a table")
     evaluate.set_defaults(work=_evaluate)
+    report = commands.add_parser("report", help="write report.html and quality.json into a run folder")
+    report.add_argument("run_dir")
+    report.set_defaults(work=_report)
     train = commands.add_parser("train", help="train the sync expert or the lip-sync generator on a folder of clips")
     train.add_argument("what", choices=("expert", "generator"))
     train.add_argument(

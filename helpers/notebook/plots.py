@@ -141,7 +141,10 @@ def timeline(plan: Plan) -> Figure:
         (plan.redrawn, "re-drawn", FACE_COLOUR),
         (~plan.redrawn, "passed through", PASSED_COLOUR),
     ):
-        what.fill_between(seconds, 0, mask, step="post", color=colour, label=f"{label}: {mask.sum()} frames", alpha=0.6)
+        what.fill_between(
+            np.append(seconds, float(plan.duration)), 0, np.append(mask, mask[-1:]), step="post", color=colour,
+            label=f"{label}: {mask.sum()} frames", alpha=0.6,
+        )  # fmt: skip
     what.plot(seconds, plan.speech, color="black", linewidth=1, label="speech activity")
     what.set(yticks=[], xlabel="seconds", xlim=(0, float(plan.duration)), ylim=(0, 1.1), ylabel="frame")
     what.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
