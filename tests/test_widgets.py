@@ -45,8 +45,9 @@ def test_every_parameter_has_a_control_with_its_default():
     form = widgets.form()
     assert {name: control.value for name, control in form.controls.items()} == asdict(params.Params())
     assert form.params() == params.Params()
-    pages = form.children[0].children
-    on_pages = [row.children[0] for page in pages for row in page.children]
+    rows = [row for page in form.children[0].children for row in page.children]
+    assert text(rows.pop(3).value) == widgets.UPLOAD_LIMIT  # under video, audio, run_dir
+    on_pages = [row.children[0] for row in rows]
     assert len(on_pages) == len(form.controls) and set(on_pages) == set(form.controls.values())
     assert all(text(form.notes[name].value) == f.metadata["help"] for name, f in params.FIELDS.items())
     kinds = {name: type(control).__name__ for name, control in form.controls.items()}

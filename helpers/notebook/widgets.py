@@ -32,8 +32,10 @@ GROUPS = {
 }
 REST = "More"  # the group of parameters that no other group names
 UPLOADS = {"video": "video/*,image/*", "audio": "audio/*,video/*"}  # parameter -> what the browser offers
+UPLOAD_LIMIT = "Upload takes files of up to 10 MB: Jupyter drops larger ones, so copy them here and give the path."
 SLIDER_RANGE = 100  # a number with a wider range gets a box to type in
 NAME_WIDTH, CONTROL_WIDTH = "125px", "400px"
+ROW = {"flex_flow": "row wrap", "align_items": "center"}
 GREY, RED = "var(--jp-ui-font-color2, #616161)", "var(--jp-error-color1, #d32f2f)"
 
 
@@ -70,7 +72,7 @@ class Form(ipywidgets.VBox):
         super().__init__()
         self.base = base
         self.controls = {name: _control(FIELDS[name], getattr(base, name)) for name in shown}
-        self.notes = {name: ipywidgets.HTML(layout={"flex": "1 1 200px", "margin": "4px 8px"}) for name in shown}
+        self.notes = {name: ipywidgets.HTML(layout={"flex": "1 1 220px", "margin": "0 8px"}) for name in shown}
         self.uploads = {name: _upload(kind) for name, kind in UPLOADS.items() if name in shown}
         self.preview_button = ipywidgets.Button(description="Preview one frame", icon="eye")
         self.run_button = ipywidgets.Button(description="Run", icon="play", button_style="primary")
@@ -84,21 +86,21 @@ class Form(ipywidgets.VBox):
             upload.observe(functools.partial(self._uploaded, name), "value")
         self.preview_button.on_click(lambda _: self._work(self.preview))
         self.run_button.on_click(lambda _: self._work(self.run))
-        buttons = ipywidgets.HBox(
-            [self.preview_button, self.run_button, self.bar, self.status], layout={"flex_flow": "row wrap"}
-        )
+        buttons = ipywidgets.HBox([self.preview_button, self.run_button, self.bar, self.status], layout=ROW)
         self.children = [self._tabs(), buttons, self.output]
 
     def _tabs(self) -> ipywidgets.Tab:
         named = {name for names in GROUPS.values() for name in names}
         groups = GROUPS | {REST: tuple(name for name in self.controls if name not in named)}
         pages = {title: [self._row(n) for n in names if n in self.controls] for title, names in groups.items()}
+        if self.uploads:
+            pages["Input"].append(ipywidgets.HTML(_line(UPLOAD_LIMIT, GREY), layout={"margin": f"0 0 0 {NAME_WIDTH}"}))
         pages = {title: ipywidgets.VBox(rows) for title, rows in pages.items() if rows}
         return ipywidgets.Tab(list(pages.values()), titles=list(pages))
 
     def _row(self, name: str) -> ipywidgets.HBox:
         parts = [self.controls[name], self.uploads.get(name), self.notes[name]]
-        return ipywidgets.HBox([part for part in parts if part], layout={"flex_flow": "row wrap"})
+        return ipywidgets.HBox([part for part in parts if part], layout=ROW)
 
     def value(self, name: str) -> Any:
         """What a control holds; an empty text stands for the default."""
@@ -161,16 +163,19 @@ class Form(ipywidgets.VBox):
         n = int(drawn[len(drawn) // 2])
         view = render.preview(plan, record["inputs"]["video"]["path"], net, p, n)
         self._progress(f"frame {n} of {plan.frames}", 1, 1)
-        figure = plots.strip([view["source"], view["made"]], [f"source of frame {n}", "re-drawn"], height=5)
+        x1, y1, x2, y2 = render.face_rectangle(plan, n)
+        frames = [view["source"], view["made"]]
+        pictures = [*(frame[y1:y2, x1:x2] for frame in frames), *frames]
+        figure = plots.strip(pictures, ["source", "re-drawn", f"source, frame {n}", f"re-drawn, frame {n}"], height=3.4)
+        for axes in figure.axes:
+            axes.title.set_fontsize(14)  # the page shows this figure smaller than it is
         return {"image/png": _png(figure)}
 
     def run(self) -> dict[str, str]:
         """Lip-sync, then restoration; the finished video as a player."""
         p = self.params()
         for label, step in (("lip-sync", run.lipsync), ("restoration", run.restore)):
-            record = step(
-                p, lambda done, total, label=label: self._progress(f"{label}: {done} of {total}", done, total)
-            )
+            record = step(p, functools.partial(self._stage, label))
         path = record["results"]["restored"]["path"]
         self._progress(f"done: {path}", self.bar.max, self.bar.max)
         return {"text/html": player.show_video(path)._repr_html_()}
@@ -200,7 +205,7 @@ def _control(field: dataclasses.Field, value: Any) -> ipywidgets.ValueWidget:
 
 
 def _upload(accept: str) -> ipywidgets.FileUpload:
-    return ipywidgets.FileUpload(accept=accept, tooltip="copies the file to the machine that runs this notebook")
+    return ipywidgets.FileUpload(accept=accept, tooltip=UPLOAD_LIMIT, layout={"width": "105px"})
 
 
 def _line(text: str, colour: str) -> str:
