@@ -1,0 +1,165 @@
+"""The form without a browser: its callbacks are what a browser's messages call."""
+
+import datetime
+import html
+import re
+from dataclasses import asdict
+from pathlib import Path
+
+import pytest
+from conftest import FACE_BOX, made_clip, tone, write_wave
+
+from helpers import media, params, run
+from helpers.notebook import widgets
+
+
+def uploaded(name: str, content: bytes) -> dict:
+    """A file as ipywidgets gives it."""
+    now = datetime.datetime.now(datetime.UTC)
+    return dict(name=name, type="", size=len(content), content=memoryview(content), last_modified=now)
+
+
+def shown(form) -> dict:
+    (output,) = form.output.outputs
+    return output["data"]
+
+
+def text(markup: str) -> str:
+    return html.unescape(re.sub("<[^>]*>", "", markup))
+
+
+def ready(form) -> bool:
+    return not (form.preview_button.disabled or form.run_button.disabled)
+
+
+@pytest.fixture
+def small_form(tmp_path):
+    video = made_clip(tmp_path / "clip.mkv", "25", 0.4)
+    audio = write_wave(tmp_path / "speech.wav", tone(0.4))
+    return widgets.form(
+        values=params.build(video=video, audio=audio, run_dir=tmp_path / "run", box=FACE_BOX, precision="fp32")
+    )
+
+
+def test_every_parameter_has_a_control_with_its_default():
+    form = widgets.form()
+    assert {name: control.value for name, control in form.controls.items()} == asdict(params.Params())
+    assert form.params() == params.Params()
+    rows = [row for page in form.children[0].children for row in page.children]
+    assert text(rows.pop(3).value) == widgets.UPLOAD_LIMIT  # under video, audio, run_dir
+    on_pages = [row.children[0] for row in rows]
+    assert len(on_pages) == len(form.controls) and set(on_pages) == set(form.controls.values())
+    assert all(text(form.notes[name].value) == f.metadata["help"] for name, f in params.FIELDS.items())
+    kinds = {name: type(control).__name__ for name, control in form.controls.items()}
+    wanted = dict(
+        video="Text", smooth="Checkbox", smooth_window="IntSlider", batch_size="BoundedIntText",
+        audio_offset_ms="BoundedFloatText", fit="Dropdown", strength="FloatSlider",
+    )  # fmt: skip
+    assert {name: kinds[name] for name in wanted} == wanted
+
+
+def test_a_parameter_that_no_group_names_is_shown(monkeypatch):
+    monkeypatch.setitem(widgets.GROUPS, "Face", ("detector",))
+    tabs = widgets.form().children[0]
+    rest = dict(zip(tabs.titles, tabs.children, strict=True))["More"]
+    names = [row.children[0].description for row in rest.children]
+    assert names == ["box", "smooth", "smooth_window", "pads", "allow_no_face"]
+
+
+def test_a_notebook_shows_its_own_parameters_and_keeps_the_rest():
+    given = params.build(crf=30, strength=0.53)
+    form = widgets.form("03_restore", given)
+    assert list(form.controls) == ["run_dir", "restorer", "strength"]
+    assert form.children[0].titles == ("Input", "Restoration")
+    assert form.params() == given
+
+
+def test_controls_change_the_parameters():
+    form = widgets.form()
+    values = dict(
+        crf=30,
+        smooth=False,
+        fit="letterbox",
+        output_size="720x720",
+        audio_offset_ms=-40.0,
+        strength=0.25,
+        batch_size=99,
+    )
+    for name, value in values.items():
+        form.controls[name].value = value
+    form.controls["fps"].value = "  "
+    assert form.params() == params.build(**values)
+
+
+@pytest.mark.parametrize(
+    "name, wrong",
+    [("fps", "fast"), ("output_size", "7"), ("pads", "1,2"), ("box", "here"), ("checkpoint", "x"), ("video", "no.mp4")],
+)
+def test_a_wrong_value_is_marked_at_once(name, wrong):
+    form = widgets.form()
+    good = form.notes[name].value
+    form.controls[name].value = wrong
+    assert widgets.RED in form.notes[name].value and wrong in text(form.notes[name].value)
+    form.controls[name].value = ""
+    assert form.notes[name].value == good
+
+
+def test_an_upload_is_stored_and_used(tmp_path):
+    form = widgets.form(values=params.build(run_dir=tmp_path / "run"))
+    content = Path(made_clip(tmp_path / "clip.mkv", "25", 0.2)).read_bytes()
+    form.uploads["video"].value = (uploaded("C:\\films\\../Été: 1?.mkv", content),)
+    path = tmp_path / "run" / "uploads" / "video" / "Été_ 1_.mkv"
+    assert form.params().video == str(path) and path.read_bytes() == content
+    assert form.uploads["video"].value == () and widgets.RED not in form.notes["video"].value
+    form.uploads["audio"].value = (uploaded("..", b"words"),)
+    assert Path(form.params().audio) == tmp_path / "run" / "uploads" / "audio" / "upload"
+    assert widgets.RED in form.notes["audio"].value
+    assert sorted(p.name for p in tmp_path.rglob("uploads/*/*")) == ["upload", "Été_ 1_.mkv"]
+
+
+def test_an_upload_that_cannot_be_stored_is_one_line(tmp_path):
+    (tmp_path / "file").touch()
+    form = widgets.form(values=params.build(run_dir=tmp_path / "file"))
+    form.uploads["video"].value = (uploaded("a.mp4", b"x"),)
+    assert "could not be saved (Not a directory)" in text(form.notes["video"].value)
+    assert form.params().video == ""
+
+
+def test_preview_draws_one_frame(small_form):
+    small_form.preview_button.click()
+    assert shown(small_form)["image/png"].startswith("iVBORw0KGgo")  # PNG's eight first bytes in base64
+    assert small_form.status.value == "frame 5 of 10" and ready(small_form)
+    assert not Path(small_form.base.run_dir, "lipsync.mp4").exists()
+
+
+def test_run_makes_both_videos(small_form, monkeypatch):
+    seen = []
+    progress = small_form._progress
+    monkeypatch.setattr(small_form, "_progress", lambda *a: (seen.append((*a, ready(small_form))), progress(*a)))
+    small_form.run_button.click()
+    path = Path(small_form.base.run_dir, "restored.mp4").resolve()
+    assert seen == [
+        ("looking at the inputs", 0, 1, False), ("lip-sync: frame 10 of 10", 10, 10, False),
+        ("restoration: frame 10 of 10", 10, 10, False), (f"done: {path}", 10, 10, False),
+    ]  # fmt: skip
+    assert (small_form.bar.value, small_form.bar.max) == (10, 10) and ready(small_form)
+    assert shown(small_form)["text/html"].startswith("<video controls")
+    assert media.probe(path).frames == 10
+    assert run.read(small_form.base.run_dir)["results"].keys() == {"lipsync", "restored"}
+
+
+@pytest.mark.parametrize("button", ["preview_button", "run_button"])
+def test_an_error_is_one_line(small_form, button):
+    small_form.controls["video"].value = "<b>no.mp4"
+    getattr(small_form, button).click()
+    line = shown(small_form)["text/html"]
+    assert text(line).startswith("no such file: ") and "<b>" not in line and widgets.RED in line
+    assert small_form.status.value == "stopped" and ready(small_form)
+
+
+def test_a_clip_without_faces_has_no_preview(small_form, pretend_faces):
+    pretend_faces(lambda n: False)
+    small_form.controls["box"].value = ""
+    small_form.controls["allow_no_face"].value = True
+    small_form.preview_button.click()
+    assert text(shown(small_form)["text/html"]).startswith("no frame has a face")
