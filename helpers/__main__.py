@@ -1,4 +1,4 @@
-"""The command line: ``python -m helpers run | evaluate | report | weights | train | params``."""
+"""The command line: ``python -m helpers run | evaluate | report | bench | weights | train | params``."""
 
 from __future__ import annotations
 
@@ -117,6 +117,12 @@ def _verify_weights(args: argparse.Namespace) -> None:
         raise WeightsError(f"{len(wrong)} of {len(faults)} files missing or damaged; get them by: {ways}")
 
 
+def _bench(args: argparse.Namespace) -> None:
+    from . import bench
+
+    print(json.dumps(bench.bench(args.video, args.audio, tuple(args.seconds)), indent=1))
+
+
 def _params(args: argparse.Namespace) -> None:
     from .params import markdown_table
 
@@ -161,6 +167,11 @@ def parser() -> argparse.ArgumentParser:
     verify = actions.add_parser("verify", help="size and SHA-256 of what is here")
     verify.add_argument("name", nargs="?", help="one of them only")
     verify.set_defaults(work=_verify_weights)
+    speed = commands.add_parser("bench", help="times of all stages, frames a second, peak memory, as JSON")
+    speed.add_argument("--video", default="", help="clip to measure on (default: the sample at 720p)")
+    speed.add_argument("--audio", default="", help="speech, repeated as needed (default: the sample's)")
+    speed.add_argument("--seconds", type=float, nargs="+", default=[10.0, 60.0], help="lengths of the whole runs")
+    speed.set_defaults(work=_bench)
     listing = commands.add_parser("params", help="table of all parameters")
     listing.set_defaults(work=_params)
     return top

@@ -102,7 +102,6 @@ def render(
     pads = box_pads(p)
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
     pictures = media.prefetch(source_pictures(plan, video, start, stop), depth=p.batch_size)
-    restored = plan.redrawn if restorer != "none" else np.zeros(plan.frames, bool)
     for first in range(start, stop, p.batch_size):
         numbers = range(first, min(first + p.batch_size, stop))
         clock = time.perf_counter()
@@ -123,11 +122,11 @@ def render(
             for n in mine:
                 frames[n] = compose(frames[n], made[n - first], layer, n, net, pads, p.blend)
             clock = _lap(times, "blend", clock)
-        for layer in plan.layers:
+        for layer in plan.layers if restorer != "none" else ():
             for n in numbers:
-                if restored[n] and layer.redrawn[n]:
+                if layer.redrawn[n]:
                     frames[n] = RESTORERS[restorer](frames[n], landmarks(layer, n), crop_matrix(layer, n), p.strength)
-        clock = _lap(times, "restore", clock)
+            clock = _lap(times, "restore", clock)
         yield from frames.values()
 
 

@@ -73,12 +73,14 @@ def _show_mel(figure: Figure, axes: plt.Axes, mel: np.ndarray) -> None:
     figure.colorbar(image, ax=axes, label="level, scaled to ±4", pad=0.01)
 
 
-def strip(pictures: Sequence[np.ndarray], titles: Sequence[str], rows: int = 1, height: float = 2.4) -> Figure:
+def strip(pictures: Sequence[np.ndarray], titles: Sequence[str], rows: int = 1) -> Figure:
     """Pictures in a grid, row by row, with a title each."""
     columns = -(-len(pictures) // rows)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(SHEET_WIDTH, height * rows), layout="constrained", squeeze=False
-    )
+    height = max(p.shape[0] / p.shape[1] for p in pictures) * SHEET_WIDTH / columns + 0.3
+    size = (SHEET_WIDTH, height * rows)
+    if height > 5:  # a few tall pictures need no whole page
+        size = (SHEET_WIDTH * 5 / height, 5 * rows)
+    figure, axes = plt.subplots(rows, columns, figsize=size, layout="constrained", squeeze=False)
     for cell in axes.flat:
         cell.axis("off")
     for cell, picture, title in zip(axes.flat, pictures, titles, strict=False):
@@ -105,7 +107,7 @@ def contact_sheet(frames: Sequence[np.ndarray], detections: Sequence[np.ndarray]
     titles = [
         f"frame {n}: {len(f) or 'no'} face{'s' * (len(f) != 1)}" for n, f in zip(numbers, detections, strict=True)
     ]
-    return strip(drawn, titles, rows=2, height=3.2)
+    return strip(drawn, titles, rows=2)
 
 
 def timeline(plan: Plan) -> Figure:
@@ -115,9 +117,9 @@ def timeline(plan: Plan) -> Figure:
     figure, (place, sure, what) = plt.subplots(
         3, 1, figsize=(SHEET_WIDTH, 6), sharex=True, layout="constrained", height_ratios=(3, 1.4, 1.2)
     )
-    shown = {int(n): k for k, n in reversed(list(enumerate(plan.source)))}  # source frame -> first output frame
-    seen = np.array([row for row in plan.detections if int(row[0]) in shown]).reshape(-1, 16)
-    times = np.array([shown[int(n)] for n in seen[:, 0]]) / rate
+    own = [plan.detections[plan.detections[:, 0] == n] for n in range(len(plan.faces.shot))]
+    seen = np.concatenate([own[n] for n in plan.source])
+    times = np.repeat(seconds, [len(own[n]) for n in plan.source])
     place.scatter(times, (seen[:, 1] + seen[:, 3]) / 2, s=14, color=PASSED_COLOUR, label="every face found")
     sure.scatter(times, seen[:, 5], s=6, color=PASSED_COLOUR)
     for number, layer in enumerate(plan.layers):
@@ -230,7 +232,7 @@ def network_view(view: dict[str, np.ndarray], n: int) -> Figure:
     seen, patch = view["seen"], view["patch"]
     if patch.shape[0] != 6:
         change = np.abs(patch - seen / 255.0).mean(axis=2)
-        return strip([seen, change, view["drawn"]], [f"frame {n}", "change", "drawn face, 96 x 96"], height=3.6)
+        return strip([seen, change, view["drawn"]], [f"frame {n}", "change", "drawn face, 96 x 96"])
     figure, axes = plt.subplots(1, 5, figsize=(SHEET_WIDTH, 3), layout="constrained")
     axes[0].imshow(seen)
     step = 6
@@ -297,4 +299,4 @@ def before_after(rows: dict[str, Sequence[np.ndarray]], numbers: Sequence[int], 
             x1, y1, x2, y2 = render.face_rectangle(plan, n)
             pictures.append(frame[y1:y2, x1:x2] if plan.redrawn[n] else frame)
             titles.append(f"{name}, frame {n}")
-    return strip(pictures, titles, rows=len(rows), height=2.1)
+    return strip(pictures, titles, rows=len(rows))

@@ -166,7 +166,7 @@ class Form(ipywidgets.VBox):
         x1, y1, x2, y2 = render.face_rectangle(plan, n)
         frames = [view["source"], view["made"]]
         pictures = [*(frame[y1:y2, x1:x2] for frame in frames), *frames]
-        figure = plots.strip(pictures, ["source", "re-drawn", f"source, frame {n}", f"re-drawn, frame {n}"], height=3.4)
+        figure = plots.strip(pictures, ["source", "re-drawn", f"source, frame {n}", f"re-drawn, frame {n}"])
         for axes in figure.axes:
             axes.title.set_fontsize(14)  # the page shows this figure smaller than it is
         return {"image/png": _png(figure)}

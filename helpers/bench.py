@@ -1,0 +1,166 @@
+"""Speed and memory of the main path, as ratios and figures of one machine in one run.
+
+Times of single stages are taken alone, one after the other; whole runs are processes of their own, so that their peak
+memory is theirs. Compare figures of one call only: machines and their load differ.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import resource
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+
+from . import audio, faces, media, params, plan as plans, render, run, wav2lip, weights
+from .params import ROOT
+from .wav2lip import FACE
+
+FRAMES = 100  # of the clip, for single stages
+BATCH = 16
+SIZE = (1280, 720)  # the clip's, when none is given
+
+
+def sample_clip(folder: Path) -> str:
+    """The bundled sample on a 720p canvas."""
+    path = str(folder / "sample720.mp4")
+    clip = run.SAMPLE_FILES["video"]
+    info = media.probe(clip)
+    frames = media.read_frames(clip, media.default_fps(info), size=(SIZE[1], SIZE[1]))
+    edge = (SIZE[0] - SIZE[1]) // 2
+    padded = (np.pad(frame, ((0, 0), (edge, edge), (0, 0))) for frame in frames)
+    media.write_video(path, padded, media.default_fps(info))
+    return path
+
+
+def speech_of(path: str, seconds: float, folder: Path) -> str:
+    """A recording, repeated to a length, as a WAV file."""
+    from scipy.io import wavfile
+
+    wave = media.read_audio(path)
+    out = folder / f"speech{seconds:g}.wav"
+    count = round(seconds * media.SAMPLE_RATE)
+    wavfile.write(out, media.SAMPLE_RATE, np.resize(wave, count))
+    return str(out)
+
+
+def milliseconds(work: Callable[[], Any], items: int, repeats: int = 3) -> float:
+    """Best of some repeats, in ms an item, after one run to warm up."""
+    work()
+    best = np.inf
+    for _ in range(repeats):
+        clock = time.perf_counter()
+        work()
+        best = min(best, time.perf_counter() - clock)
+    return round(1000 * best / items, 2)
+
+
+def stages(video: str, speech: str) -> dict[str, float]:
+    """Milliseconds a frame of each stage alone, and of both networks at batch 16."""
+    info = media.probe(video)
+    fps = media.default_fps(info)
+    count = min(FRAMES, media.frame_count(info, fps))
+    p = params.build(video=video, audio=speech, length="shortest", checkpoint="compact", allow_no_face="true")
+    plan, _ = plans.make(p, video, speech, "centred")
+    drawn = [n for n in range(plan.frames) if plan.redrawn[n]][:count]
+    frames = dict(
+        zip(drawn, (next(render.source_pictures(plan, video, n, n + 1)) for n in drawn[:BATCH]), strict=False)
+    )
+    compact = weights.load(weights.locate("compact").path)
+    upstream = (
+        wav2lip.Wav2Lip().eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    )  # speed needs no training
+    fastest = wav2lip.choose_precision("auto", torch.device("cpu"))
+    pictures = np.random.default_rng(0).integers(0, 255, (BATCH, FACE, FACE, 3), dtype=np.uint8)
+    sounds = np.zeros((BATCH, audio.N_MELS, audio.WINDOW), np.float32)
+    passes = render.passes(plan, p)
+    network = lambda net, precision, times=1: milliseconds(  # noqa: E731
+        lambda: wav2lip.generate(net, sounds, pictures, precision, times), BATCH
+    )
+    result = dict(
+        decode=milliseconds(lambda: [0 for _ in media.read_frames(video, fps, 0, count)], count, 1),
+        detect=milliseconds(lambda: list(faces.detect_all(frames.values())), max(1, len(frames)), 1),
+        compact_one_pass=network(compact, fastest),
+        compact=network(compact, fastest, passes), compact_passes=passes,
+        upstream_fp32=network(upstream, torch.float32), upstream_fastest=network(upstream, fastest),
+        fastest_precision=str(fastest).removeprefix("torch."),
+    )  # fmt: skip
+    if frames:
+        view = render.preview(plan, video, compact, p, drawn[0])
+        pads = render.box_pads(p)
+
+        def crop() -> None:
+            for n, frame in frames.items():
+                render.face_input(frame, plan, n, compact, pads)
+
+        def compose() -> None:
+            for n, frame in frames.items():
+                render.compose(frame, view["patch"], plan, n, compact, pads, "feather")
+
+        result |= dict(crop=milliseconds(crop, len(frames)), blend=milliseconds(compose, len(frames)))
+    source = list(media.read_frames(video, fps, 0, count))
+    with tempfile.TemporaryDirectory() as folder:
+        result["encode"] = milliseconds(lambda: media.write_video(Path(folder, "e.mp4"), source, fps), count, 1)
+    return result
+
+
+def whole_run(video: str, speech: str, folder: Path) -> dict[str, Any]:
+    """A lip-sync in a process of its own: seconds, frames a second, peak memory in MB, seconds by stage."""
+    command = [sys.executable, "-m", "helpers.bench", video, speech, str(folder)]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def _child(video: str, speech: str, folder: str) -> dict[str, Any]:
+    p = params.build(video=video, audio=speech, run_dir=folder, checkpoint="compact", allow_no_face="true")
+    clock = time.perf_counter()
+    record = run.lipsync(p)
+    seconds = time.perf_counter() - clock
+    frames, fps = record["plan"]["frames"], Fraction(record["plan"]["fps"])
+    return dict(
+        clip_s=round(float(frames / fps), 2), frames=frames, seconds=round(seconds, 2),
+        frames_per_s=round(frames / seconds, 1),
+        times_real_time=round(float(frames / fps) / seconds, 2),
+        peak_mb=round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024), stages=record["seconds"],
+    )  # fmt: skip
+
+
+def bench(video: str = "", speech: str = "", lengths: tuple[float, ...] = (10.0, 60.0)) -> dict[str, Any]:
+    """All figures; ``video`` and ``speech`` empty: the bundled sample, on a 720p canvas."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        video = video or sample_clip(folder)
+        speech = speech or str(run.SAMPLE_FILES["audio"])
+        alone = stages(video, speech)
+        runs = [whole_run(video, speech_of(speech, s, folder), folder / f"run{s:g}") for s in lengths]
+        info = media.probe(video)
+    parts = sum(alone.get(name, 0) for name in ("decode", "detect", "crop", "compact", "blend", "encode"))
+    last = runs[-1]
+    return dict(
+        machine=dict(
+            processor=platform.processor() or platform.machine(), threads=os.cpu_count(), torch=torch.__version__,
+            python=platform.python_version(), load=round(os.getloadavg()[0], 2),
+        ),
+        clip=dict(width=info.width, height=info.height, fps=str(media.default_fps(info))),
+        ms_a_frame_alone=alone,
+        runs=runs,
+        ratios=dict(
+            whole_to_summed_stages=round(1000 * last["seconds"] / last["frames"] / parts, 3),
+            peak_memory_last_to_first=round(last["peak_mb"] / runs[0]["peak_mb"], 3),
+            upstream_fp32_to_fastest=round(alone["upstream_fp32"] / alone["upstream_fastest"], 2),
+        ),
+    )  # fmt: skip
+
+
+if __name__ == "__main__":
+    print(json.dumps(_child(*sys.argv[1:])))
