@@ -1,5 +1,10 @@
 """Errors that a user can act on: one line that says what was wrong with which input and what to do."""
 
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 
 class LipSyncError(Exception):
     """Base of all errors that are shown to the user as one line. ``exit_status`` is the command line's."""
@@ -31,3 +36,14 @@ class MediaError(LipSyncError):
     """ffmpeg failed on a file that looked usable: our own failure, not the input's."""
 
     exit_status = 1
+
+
+@contextmanager
+def disk_full_told(folder: str | os.PathLike) -> Iterator[None]:
+    """A full disk comes out as a RunError that names the folder."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        raise RunError(f"the disk is full: {folder} could not be written. Free some space and run again") from None

@@ -6,6 +6,7 @@ constant frame rate is a ``fractions.Fraction`` and frame n is the picture shown
 
 from __future__ import annotations
 
+import errno
 import functools
 import os
 import queue
@@ -23,7 +24,7 @@ import cv2
 import imageio_ffmpeg
 import numpy as np
 
-from .errors import InputError, MediaError, ParameterError, RunError
+from .errors import InputError, MediaError, ParameterError
 
 SAMPLE_RATE = 16000  # Hz, of every waveform in this library
 VARIABLE_RATE_FPS = Fraction(25)  # constant rate that variable-rate clips are resampled to by default
@@ -451,7 +452,7 @@ def partial_path(path: str | os.PathLike) -> Path:
 def _give_up(part: Path, path: str | os.PathLike, stderr: str) -> None:
     part.unlink(missing_ok=True)
     if "No space left" in stderr:
-        raise RunError(f"the disk is full: {path} could not be written. Free some space and run again")
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
     detail = stderr.strip().splitlines()
     raise MediaError(f"ffmpeg could not write {path}" + (f": {detail[-1]}" if detail else ""))
 

@@ -28,7 +28,7 @@ import numpy as np
 from torch import nn
 
 from . import __version__, media, plan as plans, render, weights
-from .errors import MediaError, RunError
+from .errors import MediaError, RunError, disk_full_told
 from .params import SAMPLE, Params
 from .plan import Plan
 from .wav2lip import Wav2Lip, choose_device
@@ -160,15 +160,17 @@ def states(plan: Plan) -> list[list]:
 
 def lipsync(p: Params, progress: Progress | None = None) -> dict[str, Any]:
     """Re-draw the mouth: plan, segments, ``lipsync.mp4``. Returns the record of the run (run.json)."""
-    record, plan, net = prepare(p)
-    return _produce(p, record, plan, net, "lipsync", "none", progress)
+    with disk_full_told(p.run_dir):
+        record, plan, net = prepare(p)
+        return _produce(p, record, plan, net, "lipsync", "none", progress)
 
 
 def restore(p: Params, progress: Progress | None = None) -> dict[str, Any]:
     """Render again from source frames with a restorer in the chain: ``restored.mp4``. Needs ``lipsync`` done."""
     p = with_run(p)
-    record, plan, net = prepare(p)
-    return _produce(p, record, plan, net, "restored", p.restorer, progress)
+    with disk_full_told(p.run_dir):
+        record, plan, net = prepare(p)
+        return _produce(p, record, plan, net, "restored", p.restorer, progress)
 
 
 def with_run(p: Params) -> Params:

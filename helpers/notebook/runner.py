@@ -13,7 +13,7 @@ import papermill
 from papermill.exceptions import PapermillExecutionError
 
 from .. import errors, params, run
-from ..errors import LipSyncError
+from ..errors import LipSyncError, disk_full_told
 from ..params import FIELDS, NOTEBOOKS, ROOT
 from . import colab
 
@@ -29,9 +29,10 @@ def run_all(video: str, audio: str, run_dir: str, values: dict[str, Any] | None 
         values or {}, video=os.path.abspath(video), audio=os.path.abspath(audio), run_dir=os.path.abspath(run_dir)
     )
     checked = params.build(**given)
-    run.open_folder(checked)
-    for notebook in NOTEBOOKS:
-        execute(notebook, Path(run_dir), {name: getattr(checked, name) for name in given if _shown(notebook, name)})
+    with disk_full_told(run_dir):
+        run.open_folder(checked)
+        for notebook in NOTEBOOKS:
+            execute(notebook, Path(run_dir), {name: getattr(checked, name) for name in given if _shown(notebook, name)})
     return run.summary(run.read(run_dir))
 
 
