@@ -5,22 +5,29 @@ A figure of a generated clip means little alone: read it beside the source's.
 
 from __future__ import annotations
 
+import functools
+import itertools
 import math
-from collections.abc import Iterator
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import cv2
 import numpy as np
+from scipy.ndimage import median_filter
 
-from . import audio, blend, faces, media, plan as plans, render, run, syncnet, weights
+from . import audio, blend, faces, lse, media, plan as plans, render, run, syncnet, weights
 from .plan import Plan
 from .syncnet import SyncExpert
-from .wav2lip import FACE
+from .wav2lip import FACE, choose_device
 
 MEASURED = 192  # px, side of the face crop on which sharpness is measured
 MOUTH_ROWS, MOUTH_COLUMNS = (0.50, 0.85), (0.25, 0.75)  # the mouth's part of the face square
 PICTURES = 60  # frames, evenly spread, on which sharpness and PSNR are measured
+
+Judges = tuple[SyncExpert | None, lse.SyncNet | None]  # those that are here
 
 
 def sharpness(picture: np.ndarray) -> float:
@@ -78,24 +85,61 @@ def sync_score(frames: Iterator[np.ndarray], plan: Plan, windows: np.ndarray, ex
     return syncnet.score(syncnet.similarity(expert, np.stack(crops), windows[first : first + len(crops)]))
 
 
+def longest_track(plan: Plan) -> tuple[int, int]:
+    """First output frame and frames of the longest run that shows one track of the face, (0, 0) if there is none."""
+    owner = np.where(plan.faces.present, plan.faces.track, -1)[plan.source]
+    runs, first = [(0, 0)], 0
+    for track, group in itertools.groupby(owner.tolist()):
+        count = len(list(group))
+        if track >= 0:
+            runs.append((first, count))
+        first += count
+    return max(runs, key=lambda run: run[1])
+
+
+def lse_columns(net: lse.SyncNet, frames: Iterator[np.ndarray], plan: Plan, wave: np.ndarray) -> dict[str, float]:
+    """lse_d, lse_c and lse_offset of output frames, which begin together with ``wave`` (16 kHz), as ``lse.lse``.
+
+    Over the longest track, brought to 25 frames a second. The face's square is smoothed as in SyncNet's
+    ``run_pipeline.py``, except that at the ends the first and last values go on. Its boxes are S3FD's: for figures that
+    compare with published ones, detect with ``detector=s3fd``.
+    """
+    first, count = longest_track(plan)
+    shown = [first + int(k * plan.fps / lse.FPS) for k in range(int(count * lse.FPS / plan.fps))]
+    if not shown:
+        return {}
+    boxes = np.array([render.face_box(plan, n, (0, 0, 0, 0)) for n in shown])
+    corner, size = boxes[:, :2], boxes[:, 2:] - boxes[:, :2]
+    squares = np.column_stack([corner + size / 2, size.max(axis=1) / 2])  # x, y, half
+    squares = median_filter(squares, (lse.SMOOTHING, 1), mode="nearest")
+
+    def crops() -> Iterator[np.ndarray]:
+        for n, frame in enumerate(itertools.islice(frames, shown[-1] + 1)):
+            for square in squares[bisect_left(shown, n) : bisect_right(shown, n)]:
+                yield lse.face_square(frame, *square)
+
+    return lse.lse(net, crops(), wave[round(first / plan.fps * media.SAMPLE_RATE) :])
+
+
 def measure(run_dir: str | Path) -> list[dict[str, Any]]:
     """Rows of the quality table: source, lipsync, restored (those that are there).
 
     length_error_ms against the plan; sharpness of mouth and face; psnr_outside in dB against the source outside the
-    mask; sync_confidence, sync_offset (frames; positive: mouth early) and sync_cosine under the compact expert. The
-    source is scored with its own sound, the others with the speech they were given.
+    mask; sync_confidence, sync_offset (frames; positive: mouth early) and sync_cosine under the compact expert; lse_d,
+    lse_c and lse_offset (pictures of 40 ms; positive: mouth late) if upstream's SyncNet is here. The source is scored
+    with its own sound, the others with the speech they were given.
     """
     record = run.read(run_dir)
     plan = plans.load(Path(run_dir, "plan.npz"))
     source = record["inputs"]["video"]["path"]
-    expert = weights.sync_expert()
+    judges = weights.sync_expert(), weights.upstream_syncnet(choose_device(record["parameters"]["device"]))
     whole, plan = plan, plan.layers[0]  # with several faces, the first one is measured
     drawn = np.flatnonzero(plan.redrawn)
     some = drawn[np.linspace(0, len(drawn) - 1, min(PICTURES, len(drawn))).astype(int)] if len(drawn) else drawn
     originals = _pictures(render.source_pictures(plan, source, 0, plan.frames), some)
     rows = [dict(video="source", frames=plan.frames) | _sharpness(originals, plan)]
-    if expert and record["inputs"]["video"]["audio_codec"]:
-        rows[0] |= _source_sync(source, plan, expert)
+    if record["inputs"]["video"]["audio_codec"]:
+        rows[0] |= _source_sync(source, plan, judges)
     for name, result in record["results"].items():
         own = _pictures(media.read_frames(result["path"], plan.fps, 0, plan.frames), some)
         width, height = plan.size
@@ -107,11 +151,8 @@ def measure(run_dir: str | Path) -> list[dict[str, Any]]:
             psnr_outside=round(float(np.mean(ratios)), 2) if ratios else None,
         )  # fmt: skip
         row |= _sharpness(own, plan)
-        if expert:
-            centred = audio.window_starts(plan.frames, plan.fps, plan.mel.shape[1], "centred")
-            windows = audio.mel_windows(plan.mel, centred)
-            row |= _sync_columns(sync_score(media.read_frames(result["path"], plan.fps), plan, windows, expert))
-        rows.append(row)
+        frames = functools.partial(media.read_frames, result["path"], plan.fps)
+        rows.append(row | _sync_columns(frames, plan, plan.mel, media.read_audio(result["path"]), judges))
     return rows
 
 
@@ -130,12 +171,23 @@ def _sharpness(pictures: dict[int, np.ndarray], plan: Plan) -> dict[str, float]:
     )
 
 
-def _source_sync(source: str, plan: Plan, expert: SyncExpert) -> dict[str, float]:
-    mel = audio.melspectrogram(media.read_audio(source))
+def _source_sync(source: str, plan: Plan, judges: Judges) -> dict[str, float]:
     count = min(plan.frames, int(plan.source.max()) + 1)
-    windows = audio.mel_windows(mel, audio.window_starts(count, plan.fps, mel.shape[1], "centred"))
-    return _sync_columns(sync_score(render.source_pictures(plan, source, 0, count), plan, windows, expert))
+    plan = replace(plan, source=plan.source[:count])  # frames that are shown again have no sound of their own
+    wave = media.read_audio(source)
+    frames = lambda: render.source_pictures(plan, source, 0, count)  # noqa: E731
+    return _sync_columns(frames, plan, audio.melspectrogram(wave), wave, judges)
 
 
-def _sync_columns(result: dict[str, float]) -> dict[str, float]:
-    return {f"sync_{k}": round(v, 3) for k, v in result.items()}
+def _sync_columns(
+    frames: Callable[[], Iterator[np.ndarray]], plan: Plan, mel: np.ndarray, wave: np.ndarray, judges: Judges
+) -> dict[str, float]:
+    """Columns of both judges that are here; ``frames`` gives the frames from the first one each time it is called."""
+    expert, upstream = judges
+    row = {}
+    if expert:
+        windows = audio.mel_windows(mel, audio.window_starts(plan.frames, plan.fps, mel.shape[1], "centred"))
+        row = {f"sync_{k}": v for k, v in sync_score(frames(), plan, windows, expert).items()}
+    if upstream:
+        row |= lse_columns(upstream, frames(), plan, wave)
+    return {name: round(value, 3) for name, value in row.items()}

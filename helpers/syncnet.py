@@ -117,8 +117,8 @@ def similarity(expert: SyncExpert, crops: np.ndarray, windows: np.ndarray, batch
 def score(curve: np.ndarray) -> dict[str, float]:
     """Sync score of a ``similarity`` curve: ``cosine`` (highest), ``confidence`` (highest less median), ``offset``.
 
-    Confidence and offset are defined as in SyncNet's scorer (``SyncNetInstance.py`` of joonson/syncnet_python), with
-    cosine in the place of minus distance. Offset in frames, as in ``similarity``.
+    Defined as in SyncNet's scorer (``SyncNetInstance.py`` of joonson/syncnet_python), with cosine in the place of minus
+    distance. Offset in frames, as in ``similarity``: the opposite sign of that scorer's.
     """
     best = int(np.nanargmax(curve))
     return dict(

@@ -22,12 +22,14 @@ from torch import nn
 from . import download
 from .download import Progress, sha256
 from .errors import WeightsError
+from .lse import SyncNet
 from .params import ROOT
 from .syncnet import SyncExpert
 from .wav2lip import CompactWav2Lip, Wav2Lip
 
 FOLDER = ROOT / "weights"
-ARCHITECTURES = {"Wav2Lip": Wav2Lip, "CompactWav2Lip": CompactWav2Lip, "SyncExpert": SyncExpert}
+ARCHITECTURES = {"Wav2Lip": Wav2Lip, "CompactWav2Lip": CompactWav2Lip, "SyncExpert": SyncExpert, "SyncNet": SyncNet}
+PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
 AUTO = ("wav2lip_gan", "wav2lip", "compact")  # first one that is here
 
 
@@ -144,15 +146,19 @@ def fetch_all(names: str, accept: bool, bar: Callable[[str], Progress] | None = 
 
 
 def load(path: str | os.PathLike) -> nn.Module:
-    """A network in eval mode, float32, channels_last, from a ``.safetensors`` of ours or a checkpoint of Wav2Lip's.
+    """A network in eval mode, float32, channels_last (SyncNet is not).
 
-    A checkpoint may be a plain state dict or hold one under ``state_dict``, its keys may start with ``module.``.
+    From a ``.safetensors`` of ours, SyncNet's ``.model`` or a checkpoint of Wav2Lip's. A checkpoint may be a plain
+    state dict or hold one under ``state_dict``, its keys may start with ``module.``.
     Raises WeightsError for anything else.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"no weights at {path}")
-    name, state = _read_safetensors(path) if path.suffix == ".safetensors" else ("Wav2Lip", read_pickle(path))
+    if path.suffix == ".safetensors":
+        name, state = _read_safetensors(path)
+    else:
+        name, state = PICKLED.get(path.suffix, "Wav2Lip"), read_pickle(path)
     net = ARCHITECTURES[name]()
     try:
         missing, unexpected = net.load_state_dict(state, strict=False)
@@ -160,7 +166,8 @@ def load(path: str | os.PathLike) -> nn.Module:
         missing, unexpected = ["shapes"], []
     if unexpected or any(not k.endswith("num_batches_tracked") for k in missing):
         raise WeightsError(f"{path} holds weights of another architecture, not of {name}")
-    return net.eval().requires_grad_(False).to(memory_format=torch.channels_last)
+    net.eval().requires_grad_(False)
+    return net if name == "SyncNet" else net.to(memory_format=torch.channels_last)  # no such format for 3D layers
 
 
 def _read_safetensors(path: Path) -> tuple[str, dict]:
@@ -196,3 +203,8 @@ def sync_expert() -> SyncExpert | None:
     """The bundled sync expert, or None if its file is not here."""
     path = FOLDER / registry()["sync-compact"]["file"]
     return load(path) if path.exists() else None
+
+
+def upstream_syncnet(device: torch.device) -> SyncNet | None:
+    """Upstream's SyncNet on a device, or None if its file is not here."""
+    return load(locate("syncnet").path).to(device) if here("syncnet") else None

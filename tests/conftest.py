@@ -65,7 +65,7 @@ def fill(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         elif value.ndim > 1:
             filled[key] = noise * (2.0 / value[0].numel()) ** 0.5
         else:
-            filled[key] = 1 + 0.1 * noise if key.endswith("1.weight") else 0.1 * noise
+            filled[key] = 1 + 0.1 * noise if key.endswith(".weight") else 0.1 * noise
     return filled
 
 
