@@ -34,7 +34,8 @@ REST = "More"  # the group of parameters that no other group names
 UPLOADS = {"video": "video/*,image/*", "audio": "audio/*,video/*"}  # parameter -> what the browser offers
 UPLOAD_LIMIT = "Upload takes files of up to 10 MB: Jupyter drops larger ones, so copy them here and give the path."
 SLIDER_RANGE = 100  # a number with a wider range gets a box to type in
-NAME_WIDTH, CONTROL_WIDTH = "125px", "400px"
+NAME_WIDTH, CONTROL_WIDTH = "125px", "380px"
+LIMIT_MARGIN = "4px 8px 4px 135px"  # under the boxes to type in
 ROW = {"flex_flow": "row wrap", "align_items": "center"}
 GREY, RED = "var(--jp-ui-font-color2, #616161)", "var(--jp-error-color1, #d32f2f)"
 
@@ -72,9 +73,9 @@ class Form(ipywidgets.VBox):
         super().__init__()
         self.base = base
         self.controls = {name: _control(FIELDS[name], getattr(base, name)) for name in shown}
-        self.notes = {name: ipywidgets.HTML(layout={"flex": "1 1 220px", "margin": "0 8px"}) for name in shown}
+        self.notes = {name: ipywidgets.HTML(layout={"flex": "1 1 220px", "margin": "4px 8px"}) for name in shown}
         self.uploads = {name: _upload(kind) for name, kind in UPLOADS.items() if name in shown}
-        self.preview_button = ipywidgets.Button(description="Preview one frame", icon="eye")
+        self.preview_button = ipywidgets.Button(description="Preview one frame", icon="eye", layout={"width": "auto"})
         self.run_button = ipywidgets.Button(description="Run", icon="play", button_style="primary")
         self.bar = ipywidgets.IntProgress(layout={"width": "200px"})
         self.status = ipywidgets.Label()
@@ -94,7 +95,7 @@ class Form(ipywidgets.VBox):
         groups = GROUPS | {REST: tuple(name for name in self.controls if name not in named)}
         pages = {title: [self._row(n) for n in names if n in self.controls] for title, names in groups.items()}
         if self.uploads:
-            pages["Input"].append(ipywidgets.HTML(_line(UPLOAD_LIMIT, GREY), layout={"margin": f"0 0 0 {NAME_WIDTH}"}))
+            pages["Input"].append(ipywidgets.HTML(_line(UPLOAD_LIMIT, GREY), layout={"margin": LIMIT_MARGIN}))
         pages = {title: ipywidgets.VBox(rows) for title, rows in pages.items() if rows}
         return ipywidgets.Tab(list(pages.values()), titles=list(pages))
 
@@ -205,7 +206,7 @@ def _control(field: dataclasses.Field, value: Any) -> ipywidgets.ValueWidget:
 
 
 def _upload(accept: str) -> ipywidgets.FileUpload:
-    return ipywidgets.FileUpload(accept=accept, tooltip=UPLOAD_LIMIT, layout={"width": "105px"})
+    return ipywidgets.FileUpload(accept=accept, tooltip=UPLOAD_LIMIT, layout={"width": "auto"})
 
 
 def _line(text: str, colour: str) -> str:
