@@ -25,6 +25,9 @@ from .wav2lip import FACE, choose_device
 
 MEASURED = 192  # px, side of the face crop on which sharpness is measured
 MOUTH_ROWS, MOUTH_COLUMNS = (0.50, 0.85), (0.25, 0.75)  # the mouth's part of the face square
+FOLLOWED = 1500  # frames of the longest run of one face, on which sync is measured
+FLICKER_FRAMES = 250  # of them
+RIM = 0.2  # mask values under this are the mask's rim
 PICTURES = 60  # frames, evenly spread, on which sharpness and PSNR are measured
 
 Judges = tuple[SyncExpert | None, lse.SyncNet | None]  # those that are here
@@ -66,25 +69,6 @@ def _face_crop(frame: np.ndarray, plan: Plan, n: int, size: int) -> np.ndarray:
     return faces.crop(frame, matrix, size)
 
 
-def sync_score(frames: Iterator[np.ndarray], plan: Plan, windows: np.ndarray, expert: SyncExpert) -> dict[str, float]:
-    """Sync confidence, offset and cosine over the longest run of frames with a face, with one mel window a frame."""
-    first, count = max(
-        ((first, count) for state, first, count in run.states(plan) if state == "redrawn"),
-        key=lambda r: r[1],
-        default=(0, 0),
-    )
-    last = min(first + count, len(windows))
-    if last - first < 2 * syncnet.FRAMES:
-        return {}
-    crops = []
-    for n, frame in enumerate(frames):
-        if n >= last:
-            break
-        if n >= first:
-            crops.append(_face_crop(frame, plan, n, FACE))
-    return syncnet.score(syncnet.similarity(expert, np.stack(crops), windows[first : first + len(crops)]))
-
-
 def longest_track(plan: Plan) -> tuple[int, int]:
     """First output frame and frames of the longest run that shows one track of the face, (0, 0) if there is none."""
     owner = np.where(plan.faces.present, plan.faces.track, -1)[plan.source]
@@ -95,6 +79,42 @@ def longest_track(plan: Plan) -> tuple[int, int]:
             runs.append((first, count))
         first += count
     return max(runs, key=lambda run: run[1])
+
+
+def sync_score(crops: np.ndarray, windows: np.ndarray, expert: SyncExpert) -> dict[str, float]:
+    """Sync confidence, offset and cosine of consecutive face squares ``uint8 (K, 96, 96, 3)`` and their K windows."""
+    count = min(len(crops), len(windows))
+    if count < 2 * syncnet.FRAMES:
+        return {}
+    return syncnet.score(syncnet.similarity(expert, crops[:count], windows[:count]))
+
+
+def flicker(crops: np.ndarray) -> float:
+    """How much pixels jump back and forth: mean of |a - 2 b + c| / 2 over three consecutive pictures, in grey levels.
+
+    ``crops`` is ``uint8 (K, S, S, 3)``, steadied. Steady motion and steady change of light count nothing.
+    """
+    grey = np.stack([cv2.cvtColor(c, cv2.COLOR_RGB2GRAY) for c in crops]).astype(np.float32)
+    return float(np.abs(grey[:-2] - 2 * grey[1:-1] + grey[2:]).mean() / 2)
+
+
+def seam(made: np.ndarray, source: np.ndarray, landmarks: np.ndarray) -> float | None:
+    """New edges along the mask's rim: mean gradient of (made - source) there, less that just outside, grey levels a px.
+
+    Encoding changes both places alike, so 0 means that the rim does not show. None if no rim lies in the frame.
+    """
+    height, width = source.shape[:2]
+    (x1, y1, x2, y2), _ = blend.local_mask(landmarks, width, height)
+    margin = max(4, (x2 - x1) // 12)
+    x1, y1, x2, y2 = max(0, x1 - margin), max(0, y1 - margin), min(width, x2 + margin), min(height, y2 + margin)
+    if x2 <= x1 or y2 <= y1:
+        return None
+    mask = blend.face_mask(landmarks, x1, y1, x2 - x1, y2 - y1)
+    change = (made[y1:y2, x1:x2].astype(np.float32) - source[y1:y2, x1:x2]).mean(axis=2)
+    steep = np.hypot(*np.gradient(change))
+    rim = (mask > 0) & (mask < RIM)
+    outside = (mask == 0) & (cv2.dilate(rim.astype(np.uint8), np.ones((2 * margin + 1,) * 2)) > 0)
+    return float(steep[rim].mean() - steep[outside].mean()) if rim.any() and outside.any() else None
 
 
 def lse_columns(net: lse.SyncNet, frames: Iterator[np.ndarray], plan: Plan, wave: np.ndarray) -> dict[str, float]:
@@ -124,10 +144,10 @@ def lse_columns(net: lse.SyncNet, frames: Iterator[np.ndarray], plan: Plan, wave
 def measure(run_dir: str | Path) -> list[dict[str, Any]]:
     """Rows of the quality table: source, lipsync, restored (those that are there).
 
-    length_error_ms against the plan; sharpness of mouth and face; psnr_outside in dB against the source outside the
-    mask; sync_confidence, sync_offset (frames; positive: mouth early) and sync_cosine under the compact expert; lse_d,
-    lse_c and lse_offset (pictures of 40 ms; positive: mouth late) if upstream's SyncNet is here. The source is scored
-    with its own sound, the others with the speech they were given.
+    length_error_ms against the plan; sharpness and flicker of mouth and face; psnr_outside in dB against the source
+    outside the mask, seam along the mask's rim; sync_confidence, sync_offset (frames; positive: mouth early) and
+    sync_cosine under the compact expert; lse_d, lse_c and lse_offset (pictures of 40 ms; positive: mouth late) if
+    upstream's SyncNet is here. The source is scored with its own sound, the others with the speech they were given.
     """
     record = run.read(run_dir)
     plan = plans.load(Path(run_dir, "plan.npz"))
@@ -138,8 +158,7 @@ def measure(run_dir: str | Path) -> list[dict[str, Any]]:
     some = drawn[np.linspace(0, len(drawn) - 1, min(PICTURES, len(drawn))).astype(int)] if len(drawn) else drawn
     originals = _pictures(render.source_pictures(plan, source, 0, plan.frames), some)
     rows = [dict(video="source", frames=plan.frames) | _sharpness(originals, plan)]
-    if record["inputs"]["video"]["audio_codec"]:
-        rows[0] |= _source_sync(source, plan, judges)
+    rows[0] |= _source_columns(record["inputs"]["video"], plan, judges)
     for name, result in record["results"].items():
         own = _pictures(media.read_frames(result["path"], plan.fps, 0, plan.frames), some)
         width, height = plan.size
@@ -150,9 +169,12 @@ def measure(run_dir: str | Path) -> list[dict[str, Any]]:
             length_error_ms=round(1000 * (result["duration_s"] - float(plan.duration)), 3),
             psnr_outside=round(float(np.mean(ratios)), 2) if ratios else None,
         )  # fmt: skip
+        seams = [seam(own[n][:height, :width], originals[n], render.landmarks(plan, n)) for n in own]
+        seams = [s for s in seams if s is not None]
+        row |= dict(seam=round(float(np.mean(seams)), 3)) if seams else {}
         row |= _sharpness(own, plan)
         frames = functools.partial(media.read_frames, result["path"], plan.fps)
-        rows.append(row | _sync_columns(frames, plan, plan.mel, media.read_audio(result["path"]), judges))
+        rows.append(row | _moving_columns(frames, plan, plan.mel, media.read_audio(result["path"]), judges))
     return rows
 
 
@@ -171,23 +193,40 @@ def _sharpness(pictures: dict[int, np.ndarray], plan: Plan) -> dict[str, float]:
     )
 
 
-def _source_sync(source: str, plan: Plan, judges: Judges) -> dict[str, float]:
+def _source_columns(facts: dict[str, Any], plan: Plan, judges: Judges) -> dict[str, float]:
     count = min(plan.frames, int(plan.source.max()) + 1)
     plan = replace(plan, source=plan.source[:count])  # frames that are shown again have no sound of their own
-    wave = media.read_audio(source)
-    frames = lambda: render.source_pictures(plan, source, 0, count)  # noqa: E731
-    return _sync_columns(frames, plan, audio.melspectrogram(wave), wave, judges)
+    frames = lambda: render.source_pictures(plan, facts["path"], 0, count)  # noqa: E731
+    if not facts["audio_codec"]:
+        return _moving_columns(frames, plan, plan.mel, np.zeros(0), (None, None))
+    wave = media.read_audio(facts["path"])
+    return _moving_columns(frames, plan, audio.melspectrogram(wave), wave, judges)
 
 
-def _sync_columns(
+def _moving_columns(
     frames: Callable[[], Iterator[np.ndarray]], plan: Plan, mel: np.ndarray, wave: np.ndarray, judges: Judges
 ) -> dict[str, float]:
-    """Columns of both judges that are here; ``frames`` gives the frames from the first one each time it is called."""
+    """Columns that need consecutive frames: flicker, and what the judges that are here say.
+
+    ``frames`` gives the frames from the first one each time it is called.
+    """
     expert, upstream = judges
+    first, count = longest_track(plan)
+    crops, small = [], []
+    for n, frame in enumerate(itertools.islice(frames(), first + min(count, FOLLOWED))):
+        if n >= first:
+            small.append(_face_crop(frame, plan, n, FACE))
+            if len(crops) < FLICKER_FRAMES:
+                crops.append(_face_crop(frame, plan, n, MEASURED))
     row = {}
-    if expert:
+    if len(crops) > 2:
+        row |= dict(
+            flicker_mouth=flicker(np.stack([mouth_part(c) for c in crops])), flicker_face=flicker(np.stack(crops))
+        )
+    if expert and small:
         windows = audio.mel_windows(mel, audio.window_starts(plan.frames, plan.fps, mel.shape[1], "centred"))
-        row = {f"sync_{k}": v for k, v in sync_score(frames(), plan, windows, expert).items()}
+        scores = sync_score(np.stack(small), windows[first:], expert)
+        row |= {f"sync_{k}": v for k, v in scores.items()}
     if upstream:
         row |= lse_columns(upstream, frames(), plan, wave)
     return {name: round(value, 3) for name, value in row.items()}

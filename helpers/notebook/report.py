@@ -43,11 +43,18 @@ EXPLAINED = {  # columns of ``quality.measure``
     "length_error_ms": "duration of the file less the planned one; under one frame is right",
     "psnr_outside": "likeness to the source outside the mouth's mask, in dB; the loss is the encoder's, over 40 is hard"
     " to see",
+    "seam": "new edges along the rim of the mouth's mask, in grey levels a pixel; 0 is best, under 1 is hard to see",
     "sharpness_mouth": "how steep the edges in the mouth are; near the source's is best, above it looks overdone",
     "sharpness_face": "the same for the whole face",
+    "flicker_mouth": "how much the mouth's pixels jump back and forth between frames, in grey levels; a talking mouth"
+    " has some",
+    "flicker_face": "the same for the whole face",
     "sync_confidence": "how far mouth and sound agree more at the best offset than at others; higher is better",
     "sync_offset": "that offset in frames; 0 is in time, a positive one means that the mouth is early",
     "sync_cosine": "how well mouth and sound agree there, 1 at most",
+    "lse_d": "SyncNet's distance of mouth and sound; lower is better",
+    "lse_c": "SyncNet's confidence; higher is better",
+    "lse_offset": "SyncNet's offset in pictures of 40 ms; a positive one means that the mouth is late",
 }
 SECTIONS = {  # of the page, in its order: title, text
     "videos": ("Source and result", ""),
