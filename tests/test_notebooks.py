@@ -55,7 +55,7 @@ def test_sample_through_the_command_line(tmp_path):
     for name in ("lipsync", "restored"):
         info = media.probe(result[name])
         assert (info.frames, info.width, info.has_audio) == (189, 480, True)
-    assert [pictures(tmp_path / "run 1" / f"{n}.ipynb") for n in params.NOTEBOOKS] == [2, 7, 2]
+    assert [pictures(tmp_path / "run 1" / f"{n}.ipynb") for n in params.NOTEBOOKS] == [2, 9, 2]
     last = nbformat.read(tmp_path / "run 1" / "03_restore.ipynb", as_version=4).cells[-1].outputs[0].text
     quality = {row["video"]: row for row in json.loads(last)["quality"]}
     assert set(quality) == {"source", "lipsync", "restored"}
