@@ -28,13 +28,21 @@ def _run(args: argparse.Namespace) -> None:
 
 
 def _evaluate(args: argparse.Namespace) -> None:
-    from . import quality
+    if bool(args.run_dir) == bool(args.model) or bool(args.model) != bool(args.clips):
+        raise ParameterError("give either a RUN_DIR, or --model NAME and --clips FOLDER")
+    if args.model:
+        from .training import evaluation
 
-    rows = quality.measure(args.run_dir)
+        result = evaluation.evaluate(args.model, args.clips, args.passes)
+        rows = evaluation.table(result)
+    else:
+        from . import quality
+
+        result = rows = quality.measure(args.run_dir)
     if args.json:
-        print(json.dumps(rows))
-        return
-    _print_table(rows, str.rjust)
+        print(json.dumps(result))
+    else:
+        _print_table(rows, str.rjust)
 
 
 def _print_table(rows: list[dict[str, Any]], align: Callable[[str, int], str]) -> None:
@@ -138,8 +146,11 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--out", required=True, metavar="RUN_DIR", help="folder that receives everything")
     run.add_argument("-p", action="append", default=[], metavar="name=value", help="a parameter (see 'params')")
     run.set_defaults(work=_run)
-    evaluate = commands.add_parser("evaluate", help="quality table of a run folder")
-    evaluate.add_argument("run_dir")
+    evaluate = commands.add_parser("evaluate", help="quality table of a run folder, or of a compact network on clips")
+    evaluate.add_argument("run_dir", nargs="?")
+    evaluate.add_argument("--model", help="compact network to measure: compact, or a path")
+    evaluate.add_argument("--clips", help="folder of clips of one talking person each, with their own sound")
+    evaluate.add_argument("--passes", type=int, default=1, help="times the network goes over a face")
     evaluate.add_argument("--json", action="store_true", help="print JSON in place of a table")
     evaluate.set_defaults(work=_evaluate)
     report = commands.add_parser("report", help="write report.html and quality.json into a run folder")

@@ -62,32 +62,47 @@ def change_voice(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return audio.mel_from_magnitudes(magnitude)
 
 
+def read_clip(path: str, detector: str = "retinaface") -> tuple[np.ndarray, np.ndarray] | str:
+    """The longest part of a clip in which a face is seen: crops ``uint8 (n, 128, 128, 3)`` at 25 frames a second and
+    its waveform at 16 kHz; or why the clip cannot be used."""
+    try:
+        info = media.probe(path)
+        if not info.has_audio:
+            return "no sound"
+        frames = list(media.read_frames(path, FPS))
+        at = np.array(sorted({*range(0, len(frames), DETECT_EVERY), len(frames) - 1}))
+        found = list(faces.detect_all([frames[n] for n in at], detector))
+        seen = np.flatnonzero([len(f) > 0 for f in found])
+        runs = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
+        run = max(runs, key=len)
+        if len(run) < 2 or at[run[-1]] - at[run[0]] + 1 < 3 * FRAMES:
+            return "a face is seen in fewer than 15 frames on end"
+        first, last = at[run[0]], at[run[-1]]
+        points = np.stack([found[i][np.argmax(np.prod(found[i][:, 2:4] - found[i][:, :2], axis=1))][5:] for i in run])
+        shown = np.arange(first, last + 1)
+        points = np.stack([np.interp(shown, at[run], points[:, c]) for c in range(10)], axis=1)
+        points = faces.moving_average(points, 2 * DETECT_EVERY + 1).reshape(-1, 5, 2)
+        crops = np.stack([
+            faces.crop(frames[n], faces.crop_matrix(p, STORED, STORED / FACE), STORED)
+            for n, p in zip(shown, points, strict=True)
+        ])  # fmt: skip
+        wave = media.read_audio(path)
+        start, stop = (round(int(n) / FPS * media.SAMPLE_RATE) for n in (first, last + 1))
+        return crops, np.pad(wave, (0, max(0, stop - len(wave))))[start:stop]
+    except InputError as error:
+        return str(error)
+
+
 def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray] | str:
     """(path, detector, seed) -> crops ``(n, 128, 128, 3)`` and mels ``(voices, 80, M)``, or why not."""
     path, detector, seed = job
-    try:
-        info = media.probe(path)
-        frames = list(media.read_frames(path, FPS))
-        if len(frames) < 3 * FRAMES:
-            return "shorter than 15 frames"
-        at = sorted({*range(0, len(frames), DETECT_EVERY), len(frames) - 1})
-        found = [faces.detect(frames[n], detector) for n in at]
-        if not all(len(f) for f in found):
-            return "a face is missing in some frame"
-        points = np.stack([f[np.argmax(np.prod(f[:, 2:4] - f[:, :2], axis=1))][5:] for f in found])
-        points = np.stack([np.interp(np.arange(len(frames)), at, points[:, c]) for c in range(10)], axis=1)
-        points = faces.moving_average(points, 2 * DETECT_EVERY + 1).reshape(-1, 5, 2)
-        crops = np.stack([
-            faces.crop(f, faces.crop_matrix(p, STORED, STORED / FACE), STORED)
-            for f, p in zip(frames, points, strict=True)
-        ])  # fmt: skip
-        wave = media.read_audio(path)
-        wave = np.pad(wave, (0, max(0, round(info.duration * media.SAMPLE_RATE) - len(wave))))
-        rng = np.random.default_rng(seed)
-        mels = [audio.melspectrogram(wave)] + [change_voice(wave, rng) for _ in range(VOICES - 1)]
-        return crops, np.stack(mels).astype(np.float16)
-    except InputError as error:
-        return str(error)
+    result = read_clip(path, detector)
+    if isinstance(result, str):
+        return result
+    crops, wave = result
+    rng = np.random.default_rng(seed)
+    mels = [audio.melspectrogram(wave)] + [change_voice(wave, rng) for _ in range(VOICES - 1)]
+    return crops, np.stack(mels).astype(np.float16)
 
 
 def list_clips(folder: str | os.PathLike) -> list[dict]:

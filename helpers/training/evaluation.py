@@ -1,0 +1,138 @@
+"""How good a compact network is on real clips that it never saw, with the true clip as the anchor row.
+
+Every frame is drawn from another frame of its clip, half the clip away, so the true mouth is never its own reference.
+All figures are taken on the mouth's part of the steadied 96 px square, before any encoding.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from skimage.metrics import structural_similarity
+from torch import nn
+
+from .. import audio, quality, syncnet, wav2lip, weights
+from ..errors import InputError, WeightsError
+from ..syncnet import SyncExpert
+from ..wav2lip import FACE, CompactWav2Lip
+from . import data
+
+BATCH = 16
+
+
+def draw(net: nn.Module, windows: np.ndarray, faces: np.ndarray, passes: int = 1) -> np.ndarray:
+    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mel windows ``(K, 80, 16)``: ``uint8 (K, 96, 96, 3)``."""
+    precision = wav2lip.choose_precision("auto", next(net.parameters()).device)
+    made = []
+    for at in range(0, len(faces), BATCH):
+        some = slice(at, at + BATCH)
+        maps = torch.from_numpy(wav2lip.generate(net, windows[some], faces[some], precision, passes))
+        pixels = torch.from_numpy(faces[some]).permute(0, 3, 1, 2).float() / 255
+        drawn = wav2lip.warp_and_paint(pixels, maps).clamp(0, 1).permute(0, 2, 3, 1)
+        made.append((drawn * 255).round().byte().numpy())
+    return np.concatenate(made)
+
+
+def likeness(made: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    """Mouth L1 (share of full scale), PSNR (dB) and SSIM of pictures ``uint8 (K, 96, 96, 3)`` against the true ones."""
+    pairs = [(quality.mouth_part(a), quality.mouth_part(b)) for a, b in zip(made, true, strict=True)]
+    l1 = np.mean([np.abs(a.astype(float) - b).mean() / 255 for a, b in pairs])
+    everywhere = np.ones(pairs[0][0].shape[:2], bool)
+    noise = np.mean([quality.psnr(a, b, everywhere) for a, b in pairs])
+    alike = np.mean([structural_similarity(a, b, channel_axis=2, data_range=255) for a, b in pairs])
+    return dict(mouth_l1=float(l1), mouth_psnr=float(noise), mouth_ssim=float(alike))
+
+
+def behaviour(made: np.ndarray, true: np.ndarray, windows: np.ndarray, expert: SyncExpert) -> dict[str, float]:
+    """Sync score, and sharpness (variance of the Laplacian) and flicker of the mouth as ratios to the true clip's."""
+    mouths, own = ([quality.mouth_part(p) for p in pictures] for pictures in (made, true))
+    sharp = [np.mean([quality.sharpness(m) ** 2 for m in some]) for some in (mouths, own)]
+    score = quality.sync_score(made, windows, expert)
+    return {f"sync_{k}": float(v) for k, v in score.items()} | dict(
+        sharpness_ratio=float(sharp[0] / sharp[1]),
+        flicker_ratio=quality.flicker(np.stack(mouths)) / quality.flicker(np.stack(own)),
+    )
+
+
+def leak(net: nn.Module, windows: np.ndarray, faces: np.ndarray) -> float:
+    """How much of a reference's own mouth is left: 0 nothing, 1 all of it.
+
+    Three references of a clip with the most different mouths are drawn to the same sound; their mouths' mean difference
+    is divided by that of the references themselves.
+    """
+    mouths = np.stack([quality.mouth_part(f) for f in faces]).astype(np.float32)
+    first = int(np.abs(mouths - mouths.mean(axis=0)).mean(axis=(1, 2, 3)).argmax())
+    second = int(np.abs(mouths - mouths[first]).mean(axis=(1, 2, 3)).argmax())
+    third = int(np.minimum(*(np.abs(mouths - mouths[k]).mean(axis=(1, 2, 3)) for k in (first, second))).argmax())
+    some = np.linspace(0, len(windows) - 1, min(24, len(windows))).astype(int)
+    chosen = (first, second, third)
+    drawn = [draw(net, windows[some], np.repeat(faces[[k]], len(some), axis=0)) for k in chosen]
+    drawn = [np.stack([quality.mouth_part(p) for p in pictures]).astype(np.float32) for pictures in drawn]
+    pairs = ((0, 1), (0, 2), (1, 2))
+    after = np.mean([np.abs(drawn[a] - drawn[b]).mean() for a, b in pairs])
+    before = np.mean([np.abs(mouths[chosen[a]] - mouths[chosen[b]]).mean() for a, b in pairs])
+    return float(after / max(before, 1e-6))
+
+
+def evaluate(model: str, folder: str | os.PathLike, passes: int = 1) -> dict[str, Any]:
+    """All figures of one compact network on a folder of clips.
+
+    Returns ``clips``: rows by clip and kind ("true", "copied": the reference as it is, "own speech", "other speech":
+    the next clip's), and ``mean`` and ``spread`` (standard deviation over clips) by kind. Raises InputError if no clip
+    can be used, WeightsError if the network is no compact one.
+    """
+    net, expert = weights.load(weights.locate(model).path), weights.sync_expert()
+    if not isinstance(net, CompactWav2Lip):
+        raise WeightsError(f"checkpoint={model}: only compact networks are measured on clips; use compact or a path")
+    ready, skipped = [], {}
+    for path in data.list_clips(folder):
+        result = data.read_clip(str(Path(folder, path["file"])))
+        if isinstance(result, str):
+            skipped[path["file"]] = result
+            continue
+        crops, wave = result
+        mel = audio.melspectrogram(wave)
+        windows = audio.mel_windows(mel, audio.window_starts(len(crops), data.FPS, mel.shape[1], "centred"))
+        edge = (data.STORED - FACE) // 2
+        ready.append((path["file"], np.ascontiguousarray(crops[:, edge : edge + FACE, edge : edge + FACE]), windows))
+    if not ready:
+        raise InputError(f"{folder}: none of the {len(skipped)} clips can be used ({next(iter(skipped.values()), '')})")
+    rows = []
+    for number, (name, true, windows) in enumerate(ready):
+        reference = np.roll(true, len(true) // 2, axis=0)
+        other = ready[(number + 1) % len(ready)][2]
+        count = min(len(true), len(other))
+        own = draw(net, windows, reference, passes)
+        swapped = draw(net, other[:count], true[:count], passes)
+        rows += [
+            dict(clip=name, video="true") | behaviour(true, true, windows, expert),
+            dict(clip=name, video="copied") | likeness(reference, true) | behaviour(reference, true, windows, expert),
+            dict(clip=name, video="own speech") | likeness(own, true) | behaviour(own, true, windows, expert)
+            | dict(leak=leak(net, windows, true)),
+            dict(clip=name, video="other speech") | behaviour(swapped, true[:count], other[:count], expert),
+        ]  # fmt: skip
+    mean, spread = [], []
+    for kind in dict.fromkeys(row["video"] for row in rows):
+        mine = [row for row in rows if row["video"] == kind]
+        columns = [c for c in mine[0] if c not in ("clip", "video")]
+        values = {c: [row[c] for row in mine if c in row] for c in columns}
+        away = [abs(row.get("sync_offset", syncnet.MAX_OFFSET)) <= 1 for row in mine]
+        mean.append(dict(video=kind) | {c: float(np.mean(v)) for c, v in values.items()} | dict(in_time=sum(away)))
+        spread.append(dict(video=kind) | {c: float(np.std(v)) for c, v in values.items()})
+    return dict(model=model, passes=passes, clips=rows, mean=mean, spread=spread, skipped=skipped)
+
+
+def table(result: dict[str, Any]) -> list[dict[str, str]]:
+    """Rows "mean (spread)" of an evaluation, for printing."""
+    rows = []
+    for mean, spread in zip(result["mean"], result["spread"], strict=True):
+        row = {"video": mean["video"]}
+        for column, value in mean.items():
+            if column in spread and column != "video":
+                row[column] = f"{value:.3f} ({spread[column]:.3f})"
+        rows.append(row | {"in_time": f"{mean['in_time']} of {len(result['clips']) // len(result['mean'])}"})
+    return rows
