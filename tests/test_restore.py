@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLE_VIDEO
+from conftest import SAMPLE_VIDEO, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
 from torch import nn
 
@@ -19,7 +19,7 @@ CPU = torch.device("cpu")
 
 
 def seeded(key: str, value: torch.Tensor) -> torch.Tensor:
-    """Random weights by key name. The decoder's gains keep the picture within about -1 to 1, the noise's share large."""
+    """Random weights by key name. The gains keep the picture within about -1 to 1 and the noise's share large."""
     noise = torch.randn(value.shape, generator=torch.Generator().manual_seed(zlib.crc32(key.encode())))
     if ".noises." in key or "constant_input" in key:
         return noise
@@ -142,11 +142,12 @@ def test_only_the_region_changes(region, sample):
 @pytest.mark.parametrize("scale", (0.4, 1.0, 3.3))
 def test_an_unchanged_face_goes_back_to_its_place(region, scale, sample):
     frame, points = sample
-    frame = cv2.GaussianBlur(cv2.resize(frame, None, fx=scale, fy=scale), (0, 0), 4 * scale)
+    frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    frame = cv2.GaussianBlur(frame, (0, 0), max(2.5, 4 * scale))
     points = (points + 0.5) * scale - 0.5
     matrix = restore.align_matrix(points)
     made = restore.paste(frame, faces.crop(frame, matrix, restore.ALIGNED), matrix, points, region, 1.0)
-    assert np.abs(made.astype(int) - frame).max() <= 3
+    assert np.abs(made.astype(int) - frame).max() <= 2
 
 
 def test_a_face_outside_the_frame_changes_nothing(sample):
@@ -156,9 +157,9 @@ def test_a_face_outside_the_frame_changes_nothing(sample):
     assert np.array_equal(made, frame)
 
 
-def test_only_redrawn_frames_are_restored(seeded_gfpgan, small_run, pretend_faces, monkeypatch):
-    pretend_faces(lambda n: n < 20)
-    _, p = small_run(box="")
+def test_only_redrawn_frames_are_restored(seeded_gfpgan, small_run, pretend_faces, monkeypatch, tmp_path):
+    pretend_faces(lambda n: n < 12)
+    _, p = small_run(made_clip(tmp_path / "clip.mkv", "25", 0.8), write_wave(tmp_path / "s.wav", tone(0.8)), box="")
     plan, net = plans.load(Path(p.run_dir, "plan.npz")), run.prepare(p)[2]
     negative = lambda net, squares, precision: 1 - torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2) / 127.5  # noqa: E731
     monkeypatch.setattr(restore, "draw", negative)
@@ -209,6 +210,6 @@ def test_the_reference_never_downloads(seeded_gfpgan, tmp_path, monkeypatch):
 
 
 def test_without_the_package_the_other_way_is_named(monkeypatch):
-    monkeypatch.setitem(sys.modules, "gfpgan", None)
+    monkeypatch.setitem(sys.modules, "gfpgan.utils", None)
     with pytest.raises(ParameterError, match=r"^restorer=gfpgan_reference: .* use restorer=gfpgan, .* spandrel$"):
         restore.reference(Path("any.pth"), CPU)
