@@ -34,13 +34,19 @@ def face_mask(landmarks: np.ndarray, x: int, y: int, width: int, height: int) ->
     along = np.arange(y, y + height, dtype=np.float32)[:, None] - centre[1]
     u = (across * down[1] - along * down[0]) / (MASK_HALF_WIDTH * distance)
     v = (across * down[0] + along * down[1]) / (MASK_HALF_HEIGHT * distance)
-    inside = np.clip((1 - np.sqrt(u * u + v * v)) / FEATHER, 0, 1)
+    return fade((1 - np.sqrt(u * u + v * v)) / FEATHER)
+
+
+def fade(inside: np.ndarray) -> np.ndarray:
+    """A mask that goes smoothly from 0 where ``inside`` is 0 or less to 1 where it is 1 or more: ``float32``."""
+    inside = np.clip(inside, 0, 1)
     return (inside * inside * (3 - 2 * inside)).astype(np.float32)
 
 
-def face_rectangle(matrix: np.ndarray, width: int, height: int) -> tuple[int, int, int, int]:
+def face_rectangle(matrix: np.ndarray, width: int, height: int, size: int = FACE) -> tuple[int, int, int, int]:
     """Smallest rectangle x1, y1, x2, y2 of the frame that holds the square of a crop matrix (see ``faces``)."""
-    edge = np.array([[-0.5, -0.5, 1], [FACE - 0.5, -0.5, 1], [-0.5, FACE - 0.5, 1], [FACE - 0.5, FACE - 0.5, 1]])
+    end = size - 0.5
+    edge = np.array([[-0.5, -0.5, 1], [end, -0.5, 1], [-0.5, end, 1], [end, end, 1]])
     corners = edge @ cv2.invertAffineTransform(matrix).T
     (x1, y1), (x2, y2) = np.floor(corners.min(axis=0)), np.ceil(corners.max(axis=0))
     return max(0, int(x1)), max(0, int(y1)), min(width, int(x2) + 1), min(height, int(y2) + 1)

@@ -19,7 +19,7 @@ from . import audio, blend, faces, media, params, wav2lip
 from .batches import halving
 from .params import Params
 from .plan import Plan
-from .restore import RESTORERS
+from .restore import Restorer
 from .wav2lip import FACE
 
 MOVING_PASSES = 3
@@ -94,10 +94,13 @@ def compose(
 
 
 def render(
-    plan: Plan, video: str, net: nn.Module, p: Params, start: int, stop: int, restorer: str = "none",
+    plan: Plan, video: str, net: nn.Module, p: Params, start: int, stop: int, restorer: Restorer | None = None,
     times: dict[str, float] | None = None,
 ) -> Iterator[np.ndarray]:  # fmt: skip
-    """Finished frames start to stop; ``start`` is a multiple of the batch size. ``times`` gets seconds by stage."""
+    """Finished frames start to stop; ``start`` is a multiple of the batch size. ``times`` gets seconds by stage.
+
+    A ``restorer`` (see ``restore.make``) is given the re-drawn frames alone.
+    """
     times = defaultdict(float) if times is None else times
     pads = box_pads(p)
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
@@ -122,10 +125,11 @@ def render(
             for n in mine:
                 frames[n] = compose(frames[n], made[n - first], layer, n, net, pads, p.blend)
             clock = _lap(times, "blend", clock)
-        for layer in plan.layers if restorer != "none" else ():
-            for n in numbers:
-                if layer.redrawn[n]:
-                    frames[n] = RESTORERS[restorer](frames[n], landmarks(layer, n), crop_matrix(layer, n), p.strength)
+        for layer in plan.layers if restorer else ():
+            mine = [n for n in numbers if layer.redrawn[n]]
+            if mine:
+                points, matrices = zip(*((landmarks(layer, n), crop_matrix(layer, n)) for n in mine), strict=True)
+                frames.update(zip(mine, restorer([frames[n] for n in mine], points, matrices), strict=True))
             clock = _lap(times, "restore", clock)
         yield from frames.values()
 

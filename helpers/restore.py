@@ -1,14 +1,91 @@
-"""Frames with a re-drawn face -> the same frames with the face restored."""
+"""Frames with a re-drawn face -> the same frames with the face restored.
+
+``gfpgan`` is GFPGAN (Wang et al., "Towards Real-World Blind Face Restoration with Generative Facial Prior", 2021) on
+the face alone, aligned by the plan's landmarks. ``gfpgan_reference`` is its authors' package on whole frames.
+"""
 
 from __future__ import annotations
 
+import functools
+import importlib
+import sys
+import zlib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
 import cv2
 import numpy as np
+import torch
+from torch import nn
 
-from . import blend
+from . import blend, faces, weights
+from .batches import halving
+from .errors import ParameterError, WeightsError
+from .params import Params
+from .wav2lip import choose_device, choose_precision
 
 SHARPEN_AMOUNT = 2.0  # of the unsharp mask at strength 1
 SHARPEN_RADIUS = 1.2  # its sigma, in pixels of the network's 96 px face
+
+ALIGNED = 512  # px: side of the square that GFPGAN sees
+# Where the five landmarks lie in that square: FFHQ's alignment, as in facexlib's FaceRestoreHelper.
+TEMPLATE = np.array([
+    [192.98138, 239.94708], [318.90277, 240.1936], [256.63416, 314.01935], [201.26117, 371.41043],
+    [313.08905, 371.15118],
+])  # fmt: skip
+EDGE = 24  # px of the square over which the restored picture fades out at its border
+OVAL = (256, 276, 176, 224)  # px of the square: centre x, y and half-axes of the region "face"
+CHECKPOINTS = ("gfpgan-1.4", "gfpgan-1.3")  # "auto": the first one that is here
+REFERENCE_WEIGHTS = ("gfpgan-detection", "gfpgan-parsing")
+OTHER_NETWORK = "holds weights of another architecture, not of GFPGAN v1.2 to v1.4"
+GPU_BATCH = 8  # faces; on a CPU a batch gains nothing
+
+# (RGB frames, their landmarks (5, 2), their crop matrices (see faces)) -> new frames
+Restorer = Callable[[Sequence[np.ndarray], Sequence[np.ndarray], Sequence[np.ndarray]], list[np.ndarray]]
+
+
+def choose(name: str) -> str:
+    """The restorer that ``auto`` stands for: gfpgan if its weights are here, else sharpen."""
+    return ("gfpgan" if any(map(weights.here, CHECKPOINTS)) else "sharpen") if name == "auto" else name
+
+
+def locate(checkpoint: str) -> weights.Found:
+    """The parameter ``restorer_checkpoint`` -> the file. Raises WeightsError if it is not here."""
+    if checkpoint == "auto":
+        checkpoint = next((name for name in CHECKPOINTS if weights.here(name)), CHECKPOINTS[0])
+    if checkpoint not in CHECKPOINTS and not Path(checkpoint).expanduser().is_file():
+        raise WeightsError(
+            f"restorer_checkpoint={checkpoint} is neither a file nor one of auto, {', '.join(CHECKPOINTS)}"
+        )
+    return weights.locate(checkpoint)
+
+
+def describe(p: Params) -> dict[str, Any]:
+    """What the restored pixels depend on besides the lip-synced ones; ``auto`` is resolved. Raises WeightsError."""
+    name = choose(p.restorer)
+    facts = dict(restorer=name, strength=p.strength) if name != "none" else dict(restorer=name)
+    if name.startswith("gfpgan"):
+        found = locate(p.restorer_checkpoint)
+        facts |= dict(region=p.region, weights=found.name, weights_sha256=weights.sha256(found.path))
+    return facts
+
+
+def make(p: Params) -> Restorer:
+    """The restorer of a run; at strength 0 it gives the frames themselves. Raises WeightsError, ParameterError."""
+    name = choose(p.restorer)
+    if name == "none" or p.strength == 0:
+        return lambda frames, landmarks, matrices: list(frames)
+    if name == "sharpen":
+        return lambda *rows: [sharpen(*row, p.strength) for row in zip(*rows, strict=True)]
+    path, device = locate(p.restorer_checkpoint).path, choose_device(p.device)
+    if name == "gfpgan":
+        precision = choose_precision(p.precision, device)
+        return functools.partial(
+            gfpgan, load(path, device), precision=precision, region=p.region, strength=p.strength
+        )  # fmt: skip
+    tool = reference(path, device)
+    return lambda frames, landmarks, matrices: [enhance(tool, frame, p.strength) for frame in frames]
 
 
 def sharpen(frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray, strength: float) -> np.ndarray:
@@ -28,4 +105,142 @@ def sharpen(frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray, streng
     return blend.put(frame, sharp, x1, y1, mask)
 
 
-RESTORERS = {"none": lambda frame, landmarks, matrix, strength: frame, "sharpen": sharpen}
+@functools.cache
+def load(path: Path, device: torch.device) -> nn.Module:
+    """GFPGAN's network (v1.2 to v1.4) from a checkpoint in its authors' format. Raises WeightsError."""
+    from spandrel.architectures.GFPGAN import GFPGANArch
+
+    state = weights.read_pickle(path)
+    try:
+        net = GFPGANArch().load(state).model
+    except RuntimeError:
+        raise WeightsError(f"{path} {OTHER_NETWORK}") from None
+    return net.eval().requires_grad_(False).to(device)
+
+
+def align_matrix(landmarks: np.ndarray) -> np.ndarray:
+    """Similarity that maps frame pixels to GFPGAN's square, ``float64 (2, 3)``: landmarks onto ``TEMPLATE``.
+
+    Least squares over all five points, where facexlib takes the least median: that may drop another point in each
+    frame, and the face shakes.
+    """
+    there, here = TEMPLATE @ (1, 1j), np.asarray(landmarks, np.float64) @ (1, 1j)
+    middle = here.mean()
+    spread = max(1e-6, float((abs(here - middle) ** 2).sum()))
+    turn = ((here - middle).conj() @ (there - there.mean())) / spread
+    move = there.mean() - turn * middle
+    return np.array([[turn.real, -turn.imag, move.real], [turn.imag, turn.real, move.imag]])
+
+
+@torch.inference_mode()
+def draw(net: nn.Module, squares: Sequence[np.ndarray], precision: torch.dtype) -> torch.Tensor:
+    """GFPGAN on aligned RGB faces ``uint8 (512, 512, 3)``: ``float32 (B, 3, 512, 512)``, about -1 to 1, on its device.
+
+    The noise is the checkpoint's own, so the same face comes out the same. Where half precision overflows, the batch is
+    drawn again in full.
+    """
+    device = next(net.parameters()).device
+    pixels = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
+    with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        made = net(pixels, return_rgb=False, randomize_noise=False)[0].float()
+    if precision != torch.float32 and not made.isfinite().all():
+        return draw(net, squares, torch.float32)
+    return made
+
+
+def gfpgan(
+    net: nn.Module, frames: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], matrices: Sequence[np.ndarray],
+    precision: torch.dtype, region: str, strength: float,
+) -> list[np.ndarray]:  # fmt: skip
+    """RGB frames with their faces restored in a region, "mouth" or "face". ``matrices`` are not used."""
+
+    def work(squares: list[np.ndarray]) -> np.ndarray:
+        made = (draw(net, squares, precision).clamp(-1, 1) + 1) * 127.5
+        return made.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+
+    aligned = [align_matrix(points) for points in landmarks]
+    squares = (faces.crop(frame, matrix, ALIGNED) for frame, matrix in zip(frames, aligned, strict=True))
+    made = halving(work, squares, 1 if next(net.parameters()).device.type == "cpu" else GPU_BATCH)
+    return [paste(*row, region, strength) for row in zip(frames, made, aligned, landmarks, strict=True)]
+
+
+@functools.cache
+def _window(region: str) -> np.ndarray:
+    """How much of the restored square a region may use, ``float32 (512, 512)``: 0 at its border."""
+    line = np.arange(ALIGNED)
+    if region == "face":
+        x, y, across, down = OVAL
+        return blend.fade((1 - np.hypot((line[None] - x) / across, (line[:, None] - y) / down)) / blend.FEATHER)
+    side = np.minimum(line, line[::-1]) / EDGE
+    return blend.fade(np.minimum(side[None], side[:, None]))
+
+
+def paste(
+    frame: np.ndarray, face: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray, region: str, strength: float
+) -> np.ndarray:
+    """A new frame with an aligned face ``uint8 (512, 512, 3)`` in it; ``matrix`` maps the frame to the square."""
+    height, width = frame.shape[:2]
+    if region == "mouth":
+        (x1, y1, x2, y2), mask = blend.local_mask(landmarks, width, height)
+    else:
+        (x1, y1, x2, y2), mask = blend.face_rectangle(matrix, width, height, ALIGNED), 1.0
+    if x2 <= x1 or y2 <= y1:
+        return frame
+    back = cv2.invertAffineTransform(matrix)
+    back[:, 2] -= (x1, y1)
+    mask = strength * mask * cv2.warpAffine(_window(region), back, (x2 - x1, y2 - y1))
+    made = faces.crop(face, back, max(x2 - x1, y2 - y1))[: y2 - y1, : x2 - x1]
+    return blend.put(frame, made.astype(np.float32), x1, y1, mask.astype(np.float32))
+
+
+def import_gfpgan() -> Any:
+    """The module ``gfpgan.utils``. Raises ParameterError if the package is not installed."""
+    import torchvision
+
+    # basicsr imports this module; torchvision 0.17 took it away.
+    sys.modules.setdefault("torchvision.transforms.functional_tensor", torchvision.transforms.functional)
+    try:
+        return importlib.import_module("gfpgan.utils")
+    except ModuleNotFoundError:
+        raise ParameterError(
+            "restorer=gfpgan_reference: the gfpgan package is not installed (gfpgan and basicsr do not exist for Python"
+            " 3.13 and later); use restorer=gfpgan, which loads the same weights through spandrel"
+        ) from None
+
+
+@functools.cache
+def reference(path: Path, device: torch.device) -> Any:
+    """The gfpgan package's own ``GFPGANer``, with all its weights from our folder, so that it never downloads any.
+
+    Raises WeightsError, or ParameterError if the package is not installed.
+    """
+    package = import_gfpgan()
+    for name in REFERENCE_WEIGHTS:
+        weights.locate(name)
+    weights.read_pickle(path)
+    helper = importlib.import_module("facexlib.utils.face_restoration_helper").FaceRestoreHelper
+    # GFPGANer looks for the helper's weights under the working directory, and takes no other folder.
+    package.FaceRestoreHelper = lambda *values, **more: helper(
+        *values, **{**more, "model_rootpath": str(weights.FOLDER)}
+    )
+    try:
+        return package.GFPGANer(str(path), upscale=1, device=device)
+    except (KeyError, RuntimeError):
+        raise WeightsError(f"{path} {OTHER_NETWORK}") from None
+
+
+def enhance(tool: Any, frame: np.ndarray, strength: float = 1.0, landmarks: np.ndarray | None = None) -> np.ndarray:
+    """A frame as ``GFPGANer.enhance`` restores it: all faces that its detector finds, or the one with ``landmarks``.
+
+    The package draws new noise for each call; here it depends on the frame's pixels, so that a run can be repeated.
+    """
+    helper = tool.face_helper
+    if landmarks is not None:
+        helper.get_face_landmarks_5 = lambda **_: helper.all_landmarks_5.append(np.asarray(landmarks))
+    try:
+        with torch.random.fork_rng():
+            torch.manual_seed(zlib.crc32(frame))
+            made = tool.enhance(np.ascontiguousarray(frame[..., ::-1]), has_aligned=False, paste_back=True)[2]
+    finally:
+        helper.__dict__.pop("get_face_landmarks_5", None)
+    return cv2.addWeighted(frame, 1 - strength, np.ascontiguousarray(made[..., ::-1]), strength, 0)

@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from . import __version__, media, plan as plans, render, weights
+from . import __version__, media, plan as plans, render, restore as restoring, weights
 from .errors import MediaError, RunError, disk_full_told
 from .params import SAMPLE, Params
 from .plan import Plan
@@ -36,7 +36,7 @@ from .wav2lip import Wav2Lip, choose_device
 SEGMENT_FRAMES = 128  # about; a whole number of batches
 SAMPLE_FILES = {"video": SAMPLE / "astronaut.mp4", "audio": SAMPLE / "speech.flac"}
 OUTPUTS = {"lipsync": "lipsync.mp4", "restored": "restored.mp4"}
-RESTORE_ONLY = ("restorer", "strength")
+RESTORE_ONLY = ("restorer", "restorer_checkpoint", "region", "strength")
 # on the pixels, beyond what the hashes of inputs and weights say
 NO_INFLUENCE = ("run_dir", "video", "audio", "device", "fetch", "accept_licences")
 PACKAGES = ("torch", "numpy", "opencv-python", "librosa", "onnxruntime", "imageio-ffmpeg")
@@ -162,7 +162,7 @@ def lipsync(p: Params, progress: Progress | None = None) -> dict[str, Any]:
     """Re-draw the mouth: plan, segments, ``lipsync.mp4``. Returns the record of the run (run.json)."""
     with disk_full_told(p.run_dir):
         record, plan, net = prepare(p)
-        return _produce(p, record, plan, net, "lipsync", "none", progress)
+        return _produce(replace(p, restorer="none"), record, plan, net, "lipsync", progress)
 
 
 def restore(p: Params, progress: Progress | None = None) -> dict[str, Any]:
@@ -170,7 +170,7 @@ def restore(p: Params, progress: Progress | None = None) -> dict[str, Any]:
     p = with_run(p)
     with disk_full_told(p.run_dir):
         record, plan, net = prepare(p)
-        return _produce(p, record, plan, net, "restored", p.restorer, progress)
+        return _produce(p, record, plan, net, "restored", progress)
 
 
 def with_run(p: Params) -> Params:
@@ -184,12 +184,12 @@ def with_run(p: Params) -> Params:
 
 
 def _produce(
-    p: Params, record: dict, plan: Plan, net: nn.Module, name: str, restorer: str, progress: Progress | None
+    p: Params, record: dict, plan: Plan, net: nn.Module, name: str, progress: Progress | None
 ) -> dict[str, Any]:
     started = time.perf_counter()
     video, sound = (record["inputs"][kind]["path"] for kind in SAMPLE_FILES)
-    work = [restorer, p.strength] if restorer != "none" else []
-    folder = Path(p.run_dir, "segments", _digest([record["key"], *work]))
+    restored, restorer = restoring.describe(p), restoring.make(p)
+    folder = Path(p.run_dir, "segments", _digest([record["key"], restored]))
     folder.mkdir(parents=True, exist_ok=True)
     times: dict[str, float] = defaultdict(float)
     segments = list(_segments(plan.frames, p.batch_size))
@@ -216,7 +216,7 @@ def _produce(
     seconds = {k: round(v, 3) for k, v in times.items()} | {"all": round(time.perf_counter() - started, 3)}
     record["seconds"][name] = seconds
     record["results"][name] = result | dict(
-        path=str(output.resolve()), sha256=weights.sha256(output), restorer=restorer, strength=p.strength,
+        path=str(output.resolve()), sha256=weights.sha256(output), **restored,
         made=datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
     )  # fmt: skip
     _write(p.run_dir, record)

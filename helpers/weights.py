@@ -30,6 +30,7 @@ from .wav2lip import CompactWav2Lip, Wav2Lip
 FOLDER = ROOT / "weights"
 ARCHITECTURES = {"Wav2Lip": Wav2Lip, "CompactWav2Lip": CompactWav2Lip, "SyncExpert": SyncExpert, "SyncNet": SyncNet}
 PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
+STATE_KEYS = ("state_dict", "params_ema")  # where Wav2Lip's and GFPGAN's checkpoints keep their tensors
 AUTO = ("wav2lip_gan", "wav2lip", "compact")  # first one that is here
 
 
@@ -193,7 +194,8 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         kind = "a TorchScript archive" if "TorchScript" in str(error) else "damaged or no plain checkpoint"
         raise WeightsError(f"{path} is {kind}; expected is a state dict as saved by PyTorch") from None
-    state = state.get("state_dict", state) if isinstance(state, dict) else {}
+    state = state if isinstance(state, dict) else {}
+    state = next((state[name] for name in STATE_KEYS if name in state), state)
     if not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path} holds no state dict")
     return {k.removeprefix("module."): v for k, v in state.items()}

@@ -13,7 +13,7 @@ import pytest
 from conftest import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
 
-from helpers import faces, media, params, plan as plans, render, run
+from helpers import faces, media, params, plan as plans, render, restore, run
 from helpers.errors import InputError, NoFaceError, ParameterError, RunError
 
 PATTERNS = {
@@ -219,11 +219,10 @@ def test_restored_is_rendered_from_the_source(small_run):
     net = run.prepare(p)[2]
     plain = list(render.render(plan, p.video, net, p, 0, 8))
     q = run.with_run(params.build(run_dir=p.run_dir, strength=0.0))
-    untouched = list(render.render(plan, p.video, net, q, 0, 8, "sharpen"))
+    untouched = list(render.render(plan, p.video, net, q, 0, 8, restore.make(q)))
     assert all((a == b).all() for a, b in zip(plain, untouched, strict=True))
-    sharp = list(
-        render.render(plan, p.video, net, run.with_run(params.build(run_dir=p.run_dir, strength=1.0)), 0, 8, "sharpen")
-    )
+    q = run.with_run(params.build(run_dir=p.run_dir, restorer="sharpen", strength=1.0))
+    sharp = list(render.render(plan, p.video, net, q, 0, 8, restore.make(q)))
     assert any((a != b).any() for a, b in zip(plain, sharp, strict=True))
 
 

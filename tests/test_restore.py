@@ -1,0 +1,215 @@
+"""Restoration: the aligned face, GFPGAN against its authors' network, and the way back into the frame."""
+
+import sys
+import zlib
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+import torch
+from conftest import SAMPLE_VIDEO, made_clip, tone, write_wave
+from hypothesis import given, strategies as st
+from torch import nn
+
+from helpers import faces, media, params, plan as plans, render, restore, run, weights
+from helpers.errors import ParameterError, WeightsError
+
+CPU = torch.device("cpu")
+
+
+def seeded(key: str, value: torch.Tensor) -> torch.Tensor:
+    """Random weights by key name. The gains keep the picture within about -1 to 1 and the noise's share large."""
+    noise = torch.randn(value.shape, generator=torch.Generator().manual_seed(zlib.crc32(key.encode())))
+    if ".noises." in key or "constant_input" in key:
+        return noise
+    if value.ndim == 5:  # modulated convolutions
+        return noise * (0.3 if "rgb" in key else 1) / value[0, 0].numel() ** 0.5
+    if value.ndim > 1 and value.shape[0] > 1:
+        return noise * 0.8 / value[0].numel() ** 0.5
+    return (1 if key.endswith("modulation.bias") else 0) + 0.1 * noise
+
+
+@pytest.fixture(scope="session")
+def seeded_gfpgan(tmp_path_factory) -> Path:
+    """A checkpoint in upstream's format with random weights."""
+    from spandrel.architectures.GFPGAN import GFPGAN
+
+    net = GFPGAN(
+        out_size=512, channel_multiplier=2, fix_decoder=False, input_is_latent=True, different_w=True, sft_half=True
+    )
+    path = tmp_path_factory.mktemp("gfpgan") / "seeded.pth"
+    torch.save({"params_ema": {k: seeded(k, v) for k, v in net.state_dict().items()}}, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def sample() -> tuple[np.ndarray, np.ndarray]:
+    """A frame of the sample and its landmarks."""
+    frame = next(media.read_frames(SAMPLE_VIDEO, media.probe(SAMPLE_VIDEO).fps, 0, 1))
+    return frame, faces.detect(frame)[0, 5:].reshape(5, 2).astype(np.float64)
+
+
+@pytest.fixture(scope="session")
+def drawn(seeded_gfpgan, sample) -> torch.Tensor:
+    """What our network makes of the sample's face."""
+    frame, points = sample
+    square = faces.crop(frame, restore.align_matrix(points), restore.ALIGNED)
+    return restore.draw(restore.load(seeded_gfpgan, CPU), [square], torch.float32)
+
+
+@given(
+    st.floats(0.05, 4), st.floats(-3.1, 3.1), st.floats(-500, 4000), st.floats(-500, 4000), st.integers(0, 2**32 - 1)
+)
+def test_landmarks_land_on_the_template(scale, angle, x, y, seed):
+    turn = scale * np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
+    points = restore.TEMPLATE @ turn.T + (x, y)
+    matrix = restore.align_matrix(points)
+    assert np.abs(points @ matrix[:, :2].T + matrix[:, 2] - restore.TEMPLATE).max() < 1e-6
+    # With landmarks that do not fit, no similarity near it fits better.
+    rng = np.random.default_rng(seed)
+    shaken = points + rng.normal(0, 8 * scale, points.shape)
+    matrix = restore.align_matrix(shaken)
+    error = lambda m: ((shaken @ m[:, :2].T + m[:, 2] - restore.TEMPLATE) ** 2).sum()  # noqa: E731
+    a, b, c, d = rng.normal(0, 1e-3, 4)
+    nudge = np.array([[1 + a, -b, c], [b, 1 + a, d]])
+    assert error(matrix) <= error(nudge[:, :2] @ matrix + [[0, 0, nudge[0, 2]], [0, 0, nudge[1, 2]]])
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="no gfpgan for this Python")
+def test_same_face_as_the_authors_network(seeded_gfpgan, sample, drawn):
+    restore.import_gfpgan()
+    from gfpgan.archs.gfpganv1_clean_arch import GFPGANv1Clean
+
+    theirs = GFPGANv1Clean(
+        out_size=512, channel_multiplier=2, fix_decoder=False, input_is_latent=True, different_w=True, sft_half=True
+    )
+    theirs.load_state_dict(torch.load(seeded_gfpgan, weights_only=True)["params_ema"])
+    frame, points = sample
+    square = faces.crop(frame, restore.align_matrix(points), restore.ALIGNED)
+    pixels = (torch.from_numpy(square / np.float32(255)).permute(2, 0, 1)[None] - 0.5) / 0.5
+    with torch.no_grad():
+        expected = theirs.eval()(pixels, return_rgb=False, randomize_noise=False)[0]
+    assert 0.1 < float(expected.std()) < 1
+    assert float((drawn - expected).abs().max()) < 1e-4
+
+
+def test_a_frame_is_restored_the_same_each_time(seeded_gfpgan, sample, drawn):
+    frame, points = sample
+    p = params.build(restorer="gfpgan", restorer_checkpoint=seeded_gfpgan, device="cpu", precision="fp32", strength=1)
+    made = restore.make(p)([frame], [points], [None])
+    face = ((drawn[0].clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
+    expected = restore.paste(frame, face, restore.align_matrix(points), points, "mouth", 1.0)
+    assert len(made) == 1 and np.array_equal(made[0], expected) and not np.array_equal(made[0], frame)
+
+
+def test_half_precision_that_overflows_is_drawn_in_full():
+    class Overflows(nn.Conv2d):
+        def forward(self, x, return_rgb, randomize_noise):
+            assert not randomize_noise
+            return x * (float("inf") if torch.is_autocast_enabled("cpu") else 1), []
+
+    square = np.full((512, 512, 3), 255, np.uint8)
+    assert restore.draw(Overflows(3, 3, 1), [square], torch.bfloat16).unique().tolist() == [1]
+
+
+@pytest.mark.parametrize("restorer", ("gfpgan", "gfpgan_reference", "sharpen"))
+def test_strength_0_leaves_the_frames_alone(restorer, sample):
+    frame, points = sample
+    made = restore.make(params.build(restorer=restorer, strength=0))([frame], [points], [faces.crop_matrix(points, 96)])
+    assert made[0] is frame
+
+
+@pytest.mark.parametrize("region", ("mouth", "face"))
+def test_only_the_region_changes(region, sample):
+    frame, points = sample
+    matrix = restore.align_matrix(points)
+    face = 255 - faces.crop(frame, matrix, restore.ALIGNED)
+    made = [restore.paste(frame, face, matrix, points, region, s).astype(int) for s in (0.0, 0.5, 1.0)]
+    assert np.array_equal(made[0], frame)
+    changed = (made[2] != frame).any(axis=2)
+    rows, columns = np.nonzero(changed)
+    inside = np.stack([columns, rows], axis=1) @ matrix[:, :2].T + matrix[:, 2]
+    assert inside.min() > 0 and inside.max() < restore.ALIGNED - 1
+    at = lambda p: tuple(np.round(p).astype(int)[::-1])  # noqa: E731
+    assert changed[at(points[3:].mean(axis=0))] and changed[at(points[:2].mean(axis=0))] == (region == "face")
+    step = np.abs(np.diff(made[2] - frame.astype(int), axis=1)).max()
+    assert step < 60 + np.abs(np.diff(frame.astype(int), axis=1)).max() * 2  # no hard line around it
+    assert np.abs(made[1] - (made[2] + frame) / 2).max() <= 1.01
+
+
+@pytest.mark.parametrize("region", ("mouth", "face"))
+@pytest.mark.parametrize("scale", (0.4, 1.0, 3.3))
+def test_an_unchanged_face_goes_back_to_its_place(region, scale, sample):
+    frame, points = sample
+    frame = cv2.resize(frame, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    frame = cv2.GaussianBlur(frame, (0, 0), max(2.5, 4 * scale))
+    points = (points + 0.5) * scale - 0.5
+    matrix = restore.align_matrix(points)
+    made = restore.paste(frame, faces.crop(frame, matrix, restore.ALIGNED), matrix, points, region, 1.0)
+    assert np.abs(made.astype(int) - frame).max() <= 2
+
+
+def test_a_face_outside_the_frame_changes_nothing(sample):
+    frame, points = sample
+    far = points + 5000
+    made = restore.paste(frame, np.zeros((512, 512, 3), np.uint8), restore.align_matrix(far), far, "face", 1.0)
+    assert np.array_equal(made, frame)
+
+
+def test_only_redrawn_frames_are_restored(seeded_gfpgan, small_run, pretend_faces, monkeypatch, tmp_path):
+    pretend_faces(lambda n: n < 12)
+    _, p = small_run(made_clip(tmp_path / "clip.mkv", "25", 0.8), write_wave(tmp_path / "s.wav", tone(0.8)), box="")
+    plan, net = plans.load(Path(p.run_dir, "plan.npz")), run.prepare(p)[2]
+    negative = lambda net, squares, precision: 1 - torch.from_numpy(np.stack(squares)).permute(0, 3, 1, 2) / 127.5  # noqa: E731
+    monkeypatch.setattr(restore, "draw", negative)
+    q = run.with_run(params.build(run_dir=p.run_dir, restorer="gfpgan", restorer_checkpoint=seeded_gfpgan, strength=1))
+    plain = list(render.render(plan, p.video, net, p, 0, plan.frames))
+    made = list(render.render(plan, p.video, net, q, 0, plan.frames, restore.make(q)))
+    changed = [not np.array_equal(a, b) for a, b in zip(plain, made, strict=True)]
+    assert changed == plan.redrawn.tolist() and any(changed) and not all(changed)
+    result = run.restore(q)["results"]["restored"]
+    assert (result["restorer"], result["region"], result["weights"]) == ("gfpgan", "mouth", "seeded")
+    assert result["weights_sha256"] == weights.sha256(seeded_gfpgan)
+
+
+def test_missing_weights_are_told(tmp_path, monkeypatch):
+    weights.registry()
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    for checkpoint in ("auto", "gfpgan-1.4"):
+        with pytest.raises(
+            WeightsError, match=r"GFPGANv1\.4\.pth is not here.* python -m helpers weights fetch gfpgan-1\.4"
+        ):
+            restore.describe(params.build(restorer="gfpgan", restorer_checkpoint=checkpoint))
+    with pytest.raises(
+        WeightsError, match="restorer_checkpoint=/no/such.pth is neither a file nor one of auto, gfpgan-1.4"
+    ):
+        restore.make(params.build(restorer="gfpgan", restorer_checkpoint="/no/such.pth"))
+    assert restore.describe(params.build(restorer="auto"))["restorer"] == "sharpen"
+    monkeypatch.setattr(weights, "here", lambda name: name == "gfpgan-1.3")
+    assert restore.choose("auto") == "gfpgan"
+
+
+def test_files_that_are_no_weights_of_gfpgan_are_told(tmp_path):
+    bad = {"page.pth": (b"<!DOCTYPE html><html>", "a web page"), "torn.pth": (b"PK\x03\x04torn", "damaged")}
+    for name, (content, message) in bad.items():
+        (tmp_path / name).write_bytes(content)
+        with pytest.raises(WeightsError, match=message):
+            restore.load(tmp_path / name, CPU)
+    torch.save({"params_ema": {"conv.weight": torch.zeros(3)}}, tmp_path / "other.pth")
+    with pytest.raises(WeightsError, match="other.pth holds weights of another architecture"):
+        restore.load(tmp_path / "other.pth", CPU)
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="no gfpgan for this Python")
+def test_the_reference_never_downloads(seeded_gfpgan, tmp_path, monkeypatch):
+    weights.registry()
+    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    with pytest.raises(WeightsError, match="weights fetch gfpgan-detection"):
+        restore.reference(seeded_gfpgan, CPU)
+
+
+def test_without_the_package_the_other_way_is_named(monkeypatch):
+    monkeypatch.setitem(sys.modules, "gfpgan.utils", None)
+    with pytest.raises(ParameterError, match=r"^restorer=gfpgan_reference: .* use restorer=gfpgan, .* spandrel$"):
+        restore.reference(Path("any.pth"), CPU)
