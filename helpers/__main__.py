@@ -60,12 +60,17 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from .training import data, generator, sync_expert
+    from .training import data, generator, restorer, sync_expert
 
     out = Path(args.out)
     prepared = out / "prepared"
-    data.prepare(args.data, prepared)
     start = Path(args.start) if args.start else None
+    if args.what == "restorer":
+        restorer.collect(Path(args.data), out / "faces")
+        path = restorer.train(out / "faces", out, args.steps, args.minutes, args.every, start)
+        print(json.dumps(dict(weights=str(path))))
+        return
+    data.prepare(args.data, prepared)
     if args.what == "expert":
         path = sync_expert.train(prepared, out, args.steps, args.minutes, args.every, start)
     else:
@@ -156,8 +161,10 @@ def parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="write report.html and quality.json into a run folder")
     report.add_argument("run_dir")
     report.set_defaults(work=_report)
-    train = commands.add_parser("train", help="train the sync expert or the lip-sync generator on a folder of clips")
-    train.add_argument("what", choices=("expert", "generator"))
+    train = commands.add_parser(
+        "train", help="train the sync expert, the lip-sync generator or the restorer on a folder of clips"
+    )
+    train.add_argument("what", choices=("expert", "generator", "restorer"))
     train.add_argument(
         "--data", required=True, help="folder of clips, with a training.csv (file,speaker,split) or without"
     )

@@ -83,14 +83,18 @@ class Params:
     device: str = _p("auto", "12", "where the networks run", ("auto", "cpu", "cuda"))
     crf: int = _p(18, "2", "H.264 quality, lower is better", low=0, high=51)
     restorer: str = _p(
-        "auto", "3", "auto: gfpgan if its weights are here, else sharpen (an unsharp mask on the mouth);"
+        "auto", "3", "auto: gfpgan if its weights are here, else compact; sharpen: an unsharp mask on the mouth;"
         " gfpgan_reference: the gfpgan package on the whole frame",
-        ("auto", "none", "sharpen", "gfpgan", "gfpgan_reference"),
+        ("auto", "none", "sharpen", "compact", "gfpgan", "gfpgan_reference"),
     )  # fmt: skip
     restorer_checkpoint: str = _p("auto", "3", "weights of GFPGAN: auto, gfpgan-1.4, gfpgan-1.3, or a path")
     region: str = _p(
-        "mouth", "3", "what gfpgan restores: the mouth with chin and cheeks, or the face", ("mouth", "face")
+        "mouth", "3", "what compact and gfpgan restore: the mouth with chin and cheeks, or the face", ("mouth", "face")
     )
+    steady: float = _p(
+        0.3, "3", "how far compact and gfpgan average what they change with the frames beside it", low=0.0, high=1.0
+    )
+    restore_unsynced: bool = _p(False, "3", "restore also the faces whose mouth is not re-drawn")
     strength: float = _p(
         0.5, "3", "how much of the restored face is used, 0 leaves the frame as it is", low=0.0, high=1.0
     )

@@ -54,12 +54,25 @@ class Plan:
         """A plan for each face to re-draw, drawn one after the other."""
         return [replace(self, faces=face, others=()) for face in (self.faces, *self.others)]
 
-    def unsmoothed(self, face: str) -> Plan:
-        """This plan with its first face's boxes and landmarks as they were detected (``face``: the parameter)."""
+    def _select(self, face: str, smooth: bool, window: int) -> list[FaceTrack]:
         frames = self.detections[:, 0].astype(int)
         found = [self.detections[frames == n, 1:] for n in range(len(self.faces.shot))]
-        chosen = faces.select(found, self.faces.shot, self.fps, face, self.source_size[0], smooth=False)
-        return replace(self, faces=chosen[0], others=())
+        return faces.select(found, self.faces.shot, self.fps, face, self.source_size[0], smooth, window)
+
+    def unsmoothed(self, face: str) -> Plan:
+        """This plan with its first face's boxes and landmarks as they were detected (``face``: the parameter)."""
+        return replace(self, faces=self._select(face, False, 1)[0], others=())
+
+    def bystanders(self, p: Params) -> list[Plan]:
+        """A plan for each face that is seen but not re-drawn."""
+        taken = (self.faces, *self.others)
+        made = []
+        for face in self._select("all", p.smooth, p.smooth_window):
+            same = [t.present & (np.abs(t.box - face.box).max(axis=1) < 1) for t in taken]
+            left = replace(face, present=face.present & ~np.any(same, axis=0))
+            if left.present.any():
+                made.append(replace(self, faces=left, others=()))
+        return made
 
     def windows(self, numbers: Sequence[int]) -> np.ndarray:
         """What the network hears at output frames: mel windows ``float32 (len(numbers), 80, 16)``, quiet in pauses."""

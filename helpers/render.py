@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import cv2
 import numpy as np
@@ -99,12 +99,14 @@ def render(
 ) -> Iterator[np.ndarray]:  # fmt: skip
     """Finished frames start to stop; ``start`` is a multiple of the batch size. ``times`` gets seconds by stage.
 
-    A ``restorer`` (see ``restore.make``) is given the re-drawn frames alone.
+    A ``restorer`` (see ``restore.make``) is given the re-drawn frames alone, and with ``restore_unsynced`` those of
+    the other people.
     """
     times = defaultdict(float) if times is None else times
     pads = box_pads(p)
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
     pictures = media.prefetch(source_pictures(plan, video, start, stop), depth=p.batch_size)
+    to_restore = (plan.layers + (plan.bystanders(p) if p.restore_unsynced else [])) if restorer else []
     for first in range(start, stop, p.batch_size):
         numbers = range(first, min(first + p.batch_size, stop))
         clock = time.perf_counter()
@@ -125,13 +127,28 @@ def render(
             for n in mine:
                 frames[n] = compose(frames[n], made[n - first], layer, n, net, pads, p.blend)
             clock = _lap(times, "blend", clock)
-        for layer in plan.layers if restorer else ():
+        for layer in to_restore:
             mine = [n for n in numbers if layer.redrawn[n]]
             if mine:
                 points, matrices = zip(*((landmarks(layer, n), crop_matrix(layer, n)) for n in mine), strict=True)
-                frames.update(zip(mine, restorer([frames[n] for n in mine], points, matrices), strict=True))
+                made = restorer([frames[n] for n in mine], points, matrices, runs(layer, mine))
+                frames.update(zip(mine, made, strict=True))
             clock = _lap(times, "restore", clock)
         yield from frames.values()
+
+
+def runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
+    """A number for each of some output frames; it changes where the next one does not follow it in one track."""
+    made, run = [], 0
+    for k, n in enumerate(numbers):
+        if k and not (
+            n == numbers[k - 1] + 1
+            and abs(plan.source[n] - plan.source[n - 1]) <= 1
+            and plan.faces.track[plan.source[n]] == plan.faces.track[plan.source[n - 1]]
+        ):
+            run += 1
+        made.append(run)
+    return made
 
 
 def _generate(net: nn.Module, windows: np.ndarray, inputs: np.ndarray, precision: torch.dtype, passes: int) -> list:

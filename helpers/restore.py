@@ -41,13 +41,17 @@ REFERENCE_WEIGHTS = ("gfpgan-detection", "gfpgan-parsing")
 OTHER_NETWORK = "holds weights of another architecture, not of GFPGAN v1.2 to v1.4"
 GPU_BATCH = 8  # faces; on a CPU a batch gains nothing
 
-# (RGB frames, their landmarks (5, 2), their crop matrices (see faces)) -> new frames
-Restorer = Callable[[Sequence[np.ndarray], Sequence[np.ndarray], Sequence[np.ndarray]], list[np.ndarray]]
+COMPACT_SIZE = 192  # px: side of the largest square that the compact restorer sees
+COMPACT_ZOOM = 1.15  # of the square over the networks' one, so that its border lies outside the masks
+
+# (RGB frames, their landmarks (5, 2), their crop matrices (see faces), runs) -> new frames. Frames of one run, a
+# number, follow each other in one shot.
+Restorer = Callable[[Sequence[np.ndarray], Sequence[np.ndarray], Sequence[np.ndarray], Sequence[int]], list[np.ndarray]]
 
 
 def choose(name: str) -> str:
-    """The restorer that ``auto`` stands for: gfpgan if its weights are here, else sharpen."""
-    return ("gfpgan" if any(map(weights.here, CHECKPOINTS)) else "sharpen") if name == "auto" else name
+    """The restorer that ``auto`` stands for: gfpgan if its weights are here, else compact."""
+    return ("gfpgan" if any(map(weights.here, CHECKPOINTS)) else "compact") if name == "auto" else name
 
 
 def locate(checkpoint: str) -> weights.Found:
@@ -65,27 +69,31 @@ def describe(p: Params) -> dict[str, Any]:
     """What the restored pixels depend on besides the lip-synced ones; ``auto`` is resolved. Raises WeightsError."""
     name = choose(p.restorer)
     facts = dict(restorer=name, strength=p.strength) if name != "none" else dict(restorer=name)
-    if name.startswith("gfpgan"):
-        found = locate(p.restorer_checkpoint)
-        facts |= dict(region=p.region, weights=found.name, weights_sha256=weights.sha256(found.path))
-    return facts
+    if name in ("compact", "gfpgan", "gfpgan_reference"):
+        found = weights.locate("restore-compact") if name == "compact" else locate(p.restorer_checkpoint)
+        facts |= dict(weights=found.name, weights_sha256=weights.sha256(found.path))
+    if name in ("compact", "gfpgan"):
+        facts |= dict(region=p.region, steady=p.steady)
+    return facts | (dict(restore_unsynced=True) if p.restore_unsynced and name != "none" else {})
 
 
 def make(p: Params) -> Restorer:
     """The restorer of a run; at strength 0 it gives the frames themselves. Raises WeightsError, ParameterError."""
-    name = choose(p.restorer)
+    name, device = choose(p.restorer), choose_device(p.device)
     if name == "none" or p.strength == 0:
-        return lambda frames, landmarks, matrices: list(frames)
+        return lambda frames, landmarks, matrices, runs: list(frames)
     if name == "sharpen":
-        return lambda *rows: [sharpen(*row, p.strength) for row in zip(*rows, strict=True)]
-    path, device = locate(p.restorer_checkpoint).path, choose_device(p.device)
-    if name == "gfpgan":
-        precision = choose_precision(p.precision, device)
-        return functools.partial(
-            gfpgan, load(path, device), precision=precision, region=p.region, strength=p.strength
-        )  # fmt: skip
-    tool = reference(path, device)
-    return lambda frames, landmarks, matrices: [enhance(tool, frame, p.strength) for frame in frames]
+        return lambda *rows: [sharpen(*row, p.strength) for row in zip(*rows[:3], strict=True)]
+    if name == "gfpgan_reference":
+        tool = reference(locate(p.restorer_checkpoint).path, device)
+        return lambda frames, *_: [enhance(tool, frame, p.strength) for frame in frames]
+    how = dict(
+        precision=choose_precision(p.precision, device), region=p.region, strength=p.strength, steady=p.steady
+    )  # fmt: skip
+    if name == "compact":
+        net = weights.load(weights.locate("restore-compact").path).to(device)
+        return functools.partial(compact, net, **how)
+    return functools.partial(gfpgan, load(locate(p.restorer_checkpoint).path, device), **how)
 
 
 def sharpen(frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray, strength: float) -> np.ndarray:
@@ -150,18 +158,88 @@ def draw(net: nn.Module, squares: Sequence[np.ndarray], precision: torch.dtype) 
 
 def gfpgan(
     net: nn.Module, frames: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], matrices: Sequence[np.ndarray],
-    precision: torch.dtype, region: str, strength: float,
+    runs: Sequence[int], precision: torch.dtype, region: str, strength: float, steady: float,
 ) -> list[np.ndarray]:  # fmt: skip
     """RGB frames with their faces restored in a region, "mouth" or "face". ``matrices`` are not used."""
 
     def work(squares: list[np.ndarray]) -> np.ndarray:
         made = (draw(net, squares, precision).clamp(-1, 1) + 1) * 127.5
-        return made.round().byte().permute(0, 2, 3, 1).cpu().numpy()
+        return made.permute(0, 2, 3, 1).cpu().numpy()
 
     aligned = [align_matrix(points) for points in landmarks]
-    squares = (faces.crop(frame, matrix, ALIGNED) for frame, matrix in zip(frames, aligned, strict=True))
+    squares = [faces.crop(frame, matrix, ALIGNED) for frame, matrix in zip(frames, aligned, strict=True)]
     made = halving(work, squares, 1 if next(net.parameters()).device.type == "cpu" else GPU_BATCH)
-    return [paste(*row, region, strength) for row in zip(frames, made, aligned, landmarks, strict=True)]
+    change = steadied([new - old for new, old in zip(made, squares, strict=True)], runs, steady)
+    faces_ = [np.clip(old + d, 0, 255).round().astype(np.uint8) for old, d in zip(squares, change, strict=True)]
+    return [paste(*row, region, strength) for row in zip(frames, faces_, aligned, landmarks, strict=True)]
+
+
+@torch.inference_mode()
+def compact(
+    net: nn.Module, frames: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], matrices: Sequence[np.ndarray],
+    runs: Sequence[int], precision: torch.dtype, region: str, strength: float, steady: float,
+) -> list[np.ndarray]:  # fmt: skip
+    """RGB frames with their faces mended by the compact restorer in a region.
+
+    It sees the face at its own size, up to 192 px; what it changes is scaled to the frame and added, so nothing finer
+    is lost in a larger face.
+    """
+    if not frames:
+        return []
+    device = next(net.parameters()).device
+    side = max(blend.face_size(m) for m in matrices) * COMPACT_ZOOM
+    size = int(np.clip(32 * round(side / 32), 64, COMPACT_SIZE))  # in few steps: a size that changes would flicker
+    placed = [faces.crop_matrix(points, size, COMPACT_ZOOM) for points in landmarks]
+    squares = np.stack([faces.crop(frame, matrix, size) for frame, matrix in zip(frames, placed, strict=True)])
+
+    def work(rows: list[np.ndarray]) -> np.ndarray:
+        pixels = torch.from_numpy(np.stack(rows)).to(device).permute(0, 3, 1, 2).float() / 255
+        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+            made = net(pixels.contiguous(memory_format=torch.channels_last))
+        return ((made - pixels) * 255).permute(0, 2, 3, 1).cpu().numpy()
+
+    change = steadied(list(halving(work, squares, len(squares))), runs, steady)
+    return [add(*row, region, strength) for row in zip(frames, change, placed, landmarks, strict=True)]
+
+
+def steadied(changes: Sequence[np.ndarray], runs: Sequence[int], steady: float) -> list[np.ndarray]:
+    """What a restorer changed, averaged with the neighbours' in the same run: at ``steady`` 1 evenly over three."""
+    if steady == 0:
+        return list(changes)
+    made = []
+    for n, own in enumerate(changes):
+        near = [changes[k] for k in (n - 1, n + 1) if 0 <= k < len(changes) and runs[k] == runs[n]]
+        made.append(own + sum((steady / 3) * (other - own) for other in near))
+    return made
+
+
+@functools.cache
+def _oval(size: int) -> np.ndarray:
+    """The region "face" in a square of the compact networks' kind, ``float32 (size, size)``."""
+    line = (np.arange(size) + 0.5) / size
+    return blend.fade((1 - np.hypot((line[None] - 0.5) / 0.42, (line[:, None] - 0.52) / 0.46)) / blend.FEATHER)
+
+
+def add(
+    frame: np.ndarray, change: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray, region: str, strength: float
+) -> np.ndarray:
+    """A new frame with a change ``float32 (size, size, 3)`` of grey levels in it; ``matrix`` maps frame to square."""
+    height, width = frame.shape[:2]
+    size = len(change)
+    if region == "mouth":
+        (x1, y1, x2, y2), mask = blend.local_mask(landmarks, width, height)
+    else:
+        (x1, y1, x2, y2), mask = blend.face_rectangle(matrix, width, height, size), None
+    if x2 <= x1 or y2 <= y1:
+        return frame
+    local = matrix.copy()
+    local[:, 2] += matrix[:, :2] @ (x1, y1)
+    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
+    there = cv2.warpAffine(np.ascontiguousarray(change), local, (x2 - x1, y2 - y1), flags=flags)
+    if mask is None:
+        mask = cv2.warpAffine(_oval(size), local, (x2 - x1, y2 - y1), flags=flags)
+    made = frame[y1:y2, x1:x2] + (strength * mask)[..., None] * there
+    return blend.put(frame, made.astype(np.float32), x1, y1, None)
 
 
 @functools.cache

@@ -28,15 +28,15 @@ import numpy as np
 from torch import nn
 
 from . import __version__, media, plan as plans, render, restore as restoring, weights
-from .errors import MediaError, RunError, disk_full_told
+from .errors import MediaError, RunError, WeightsError, disk_full_told
 from .params import SAMPLE, Params
 from .plan import Plan
-from .wav2lip import Wav2Lip, choose_device
+from .wav2lip import CompactWav2Lip, Wav2Lip, choose_device
 
 SEGMENT_FRAMES = 128  # about; a whole number of batches
 SAMPLE_FILES = {"video": SAMPLE / "astronaut.mp4", "audio": SAMPLE / "speech.flac"}
 OUTPUTS = {"lipsync": "lipsync.mp4", "restored": "restored.mp4"}
-RESTORE_ONLY = ("restorer", "restorer_checkpoint", "region", "strength")
+RESTORE_ONLY = ("restorer", "restorer_checkpoint", "region", "steady", "restore_unsynced", "strength")
 # on the pixels, beyond what the hashes of inputs and weights say
 NO_INFLUENCE = ("run_dir", "video", "audio", "device", "fetch", "accept_licences")
 PACKAGES = ("torch", "numpy", "opencv-python", "librosa", "onnxruntime", "imageio-ffmpeg")
@@ -122,7 +122,10 @@ def prepare(p: Params) -> tuple[dict[str, Any], Plan, nn.Module]:
     found = weights.locate(p.checkpoint)
     render.box_pads(p)
     record = open_folder(p)
-    net = weights.load(found.path).to(choose_device(p.device))
+    net = weights.load(found.path)
+    if not isinstance(net, Wav2Lip | CompactWav2Lip):
+        raise WeightsError(f"checkpoint={p.checkpoint}: {found.path} holds a {type(net).__name__}, no lip-sync network")
+    net = net.to(choose_device(p.device))
     record["weights"] = dict(
         name=found.name, path=str(found.path), sha256=weights.sha256(found.path), licence=found.licence
     )

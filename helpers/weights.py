@@ -20,6 +20,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from . import download
+from .compact_restorer import CompactRestorer
 from .download import Progress, sha256
 from .errors import WeightsError
 from .lse import SyncNet
@@ -28,7 +29,13 @@ from .syncnet import SyncExpert
 from .wav2lip import CompactWav2Lip, Wav2Lip
 
 FOLDER = ROOT / "weights"
-ARCHITECTURES = {"Wav2Lip": Wav2Lip, "CompactWav2Lip": CompactWav2Lip, "SyncExpert": SyncExpert, "SyncNet": SyncNet}
+ARCHITECTURES = {
+    "Wav2Lip": Wav2Lip,
+    "CompactWav2Lip": CompactWav2Lip,
+    "SyncExpert": SyncExpert,
+    "CompactRestorer": CompactRestorer,
+    "SyncNet": SyncNet,
+}
 PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
 STATE_KEYS = ("state_dict", "params_ema")  # where Wav2Lip's and GFPGAN's checkpoints keep their tensors
 AUTO = ("wav2lip_gan", "wav2lip", "compact")  # first one that is here

@@ -82,6 +82,7 @@ CASES = {
     "weights are a page": (lambda f: dict(checkpoint=text_file(f, "page.pth", "<html>no</html>")), "web page"),
     "weights scripted": (lambda f: dict(checkpoint=scripted(f)), "TorchScript"),
     "other architecture": (lambda f: dict(checkpoint=saved(f, "o.pth", {"a": torch.zeros(2)})), "another architecture"),
+    "a judge as generator": (lambda f: dict(checkpoint="sync-compact"), "no lip-sync network"),
     "weights are no tensors": (lambda f: dict(checkpoint=saved(f, "n.pth", {"a": 1})), "no state dict"),
     "folder not writable": (lambda f: dict(run_dir=file_in_the_way(f)), "cannot be written"),
 }
