@@ -6,8 +6,10 @@ A figure of a generated clip means little alone: read it beside the source's.
 from __future__ import annotations
 
 import functools
+import importlib
 import itertools
 import math
+import warnings
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Iterator
 from dataclasses import replace
@@ -17,8 +19,10 @@ from typing import Any
 import cv2
 import numpy as np
 from scipy.ndimage import median_filter
+from skimage.feature import hog
 
-from . import audio, blend, faces, lse, media, plan as plans, render, run, syncnet, weights
+from . import audio, blend, faces, lse, media, plan as plans, render, restore, run, syncnet, weights
+from .errors import ParameterError
 from .plan import Plan
 from .syncnet import SyncExpert
 from .wav2lip import FACE, choose_device
@@ -26,6 +30,7 @@ from .wav2lip import FACE, choose_device
 MEASURED = 192  # px, side of the face crop on which sharpness is measured
 MOUTH_ROWS, MOUTH_COLUMNS = (0.50, 0.85), (0.25, 0.75)  # the mouth's part of the face square
 FOLLOWED = 1500  # frames of the longest run of one face, on which sync is measured
+NIQE_FACES = 8  # pictures
 FLICKER_FRAMES = 250  # of them
 RIM = 0.2  # mask values under this are the mask's rim
 PICTURES = 60  # frames, evenly spread, on which sharpness and PSNR are measured
@@ -89,13 +94,76 @@ def sync_score(crops: np.ndarray, windows: np.ndarray, expert: SyncExpert) -> di
     return syncnet.score(syncnet.similarity(expert, crops[:count], windows[:count]))
 
 
-def flicker(crops: np.ndarray) -> float:
-    """How much pixels jump back and forth: mean of |a - 2 b + c| / 2 over three consecutive pictures, in grey levels.
+def jumps(crops: np.ndarray) -> np.ndarray:
+    """|a - 2 b + c| / 2 over three consecutive pictures, mean over pixels, in grey levels: ``float32 (K - 2,)``.
 
     ``crops`` is ``uint8 (K, S, S, 3)``, steadied. Steady motion and steady change of light count nothing.
     """
     grey = np.stack([cv2.cvtColor(c, cv2.COLOR_RGB2GRAY) for c in crops]).astype(np.float32)
-    return float(np.abs(grey[:-2] - 2 * grey[1:-1] + grey[2:]).mean() / 2)
+    return np.abs(grey[:-2] - 2 * grey[1:-1] + grey[2:]).mean(axis=(1, 2)) / 2
+
+
+def flicker(crops: np.ndarray) -> float:
+    """How much pixels jump back and forth (see ``jumps``), in grey levels."""
+    return float(jumps(crops).mean())
+
+
+def flicker_curves(run_dir: str | Path) -> dict[str, np.ndarray]:
+    """``jumps`` of the mouth in the source and each result, over the start of the longest run of one face.
+
+    Returns ``float32 (plan.frames,)`` by video, NaN where nothing was measured.
+    """
+    record = run.read(run_dir)
+    plan = plans.load(Path(run_dir, "plan.npz")).layers[0]
+    first, count = longest_track(plan)
+    stop = first + min(count, FLICKER_FRAMES)
+    videos = {"source": render.source_pictures(plan, record["inputs"]["video"]["path"], first, stop)}
+    videos |= {name: media.read_frames(made["path"], plan.fps, first, stop) for name, made in record["results"].items()}
+    curves = {}
+    for name, frames in videos.items():
+        mouths = [mouth_part(_face_crop(f, plan, n, MEASURED)) for n, f in zip(range(first, stop), frames, strict=True)]
+        curves[name] = np.full(plan.frames, np.nan, np.float32)
+        if len(mouths) > 2:
+            curves[name][first + 1 : stop - 1] = jumps(np.stack(mouths))
+    return curves
+
+
+def identity_drift(made: np.ndarray, source: np.ndarray) -> float:
+    """1 - cosine of two faces' histograms of oriented gradients (Dalal and Triggs, 2005), the mouth left out.
+
+    ``uint8 (S, S, 3)`` steadied face squares. 0: the same structure. It sees changed eyes, nose and outline, not who
+    somebody is: a face recogniser would need a download.
+    """
+    vectors = []
+    for face in (made, source):
+        grey = cv2.cvtColor(cv2.resize(face, (FACE, FACE), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
+        cells = hog(grey, orientations=9, pixels_per_cell=(12, 12), cells_per_block=(1, 1), feature_vector=False)
+        rows, columns = cells.shape[:2]
+        cells[round(MOUTH_ROWS[0] * rows) :, round(MOUTH_COLUMNS[0] * columns) : round(MOUTH_COLUMNS[1] * columns)] = 0
+        vectors.append(cells.ravel())
+    a, b = vectors
+    return float(1 - a @ b / max(1e-9, np.linalg.norm(a) * np.linalg.norm(b)))
+
+
+@functools.cache
+def _niqe() -> Callable[..., float] | None:
+    """NIQE of basicsr, or None where that package is not installed."""
+    try:
+        restore.import_gfpgan()
+        return importlib.import_module("basicsr.metrics.niqe").calculate_niqe
+    except (ImportError, ParameterError):
+        return None
+
+
+def naturalness(crops: list[np.ndarray]) -> dict[str, float]:
+    """Mean NIQE (Mittal et al., 2013; basicsr's) of a few faces; nothing where basicsr is not installed."""
+    if not crops or _niqe() is None:
+        return {}
+    with warnings.catch_warnings(action="ignore"):
+        values = [
+            float(np.squeeze(_niqe()(c[..., ::-1], crop_border=0))) for c in crops[:: -(-len(crops) // NIQE_FACES)]
+        ]
+    return dict(niqe=round(float(np.mean(values)), 2))
 
 
 def seam(made: np.ndarray, source: np.ndarray, landmarks: np.ndarray) -> float | None:
@@ -144,7 +212,8 @@ def lse_columns(net: lse.SyncNet, frames: Iterator[np.ndarray], plan: Plan, wave
 def measure(run_dir: str | Path) -> list[dict[str, Any]]:
     """Rows of the quality table: source, lipsync, restored (those that are there).
 
-    length_error_ms against the plan; sharpness and flicker of mouth and face; psnr_outside in dB against the source
+    length_error_ms against the plan; sharpness and flicker of mouth and face; identity_drift; niqe of the face where
+    basicsr is installed; psnr_outside in dB against the source
     outside the mask, seam along the mask's rim; sync_confidence, sync_offset (frames; positive: mouth early) and
     sync_cosine under the compact expert; lse_d, lse_c and lse_offset (pictures of 40 ms; positive: mouth late) if
     upstream's SyncNet is here. The source is scored with its own sound, the others with the speech they were given.
@@ -157,7 +226,7 @@ def measure(run_dir: str | Path) -> list[dict[str, Any]]:
     drawn = np.flatnonzero(plan.redrawn)
     some = drawn[np.linspace(0, len(drawn) - 1, min(PICTURES, len(drawn))).astype(int)] if len(drawn) else drawn
     originals = _pictures(render.source_pictures(plan, source, 0, plan.frames), some)
-    rows = [dict(video="source", frames=plan.frames) | _sharpness(originals, plan)]
+    rows = [dict(video="source", frames=plan.frames) | _still_columns(originals, originals, plan)]
     rows[0] |= _source_columns(record["inputs"]["video"], plan, judges)
     for name, result in record["results"].items():
         own = _pictures(media.read_frames(result["path"], plan.fps, 0, plan.frames), some)
@@ -172,7 +241,7 @@ def measure(run_dir: str | Path) -> list[dict[str, Any]]:
         seams = [seam(own[n][:height, :width], originals[n], render.landmarks(plan, n)) for n in own]
         seams = [s for s in seams if s is not None]
         row |= dict(seam=round(float(np.mean(seams)), 3)) if seams else {}
-        row |= _sharpness(own, plan)
+        row |= _still_columns(own, originals, plan)
         frames = functools.partial(media.read_frames, result["path"], plan.fps)
         rows.append(row | _moving_columns(frames, plan, plan.mel, media.read_audio(result["path"]), judges))
     return rows
@@ -183,14 +252,17 @@ def _pictures(frames: Iterator[np.ndarray], numbers: np.ndarray) -> dict[int, np
     return {n: frame for n, frame in enumerate(frames) if n in wanted}
 
 
-def _sharpness(pictures: dict[int, np.ndarray], plan: Plan) -> dict[str, float]:
-    crops = [_face_crop(frame, plan, n, MEASURED) for n, frame in pictures.items()]
+def _still_columns(pictures: dict[int, np.ndarray], originals: dict[int, np.ndarray], plan: Plan) -> dict[str, float]:
+    """Columns that need single frames: sharpness, drift of the face's structure, naturalness."""
+    crops = {n: _face_crop(frame, plan, n, MEASURED) for n, frame in pictures.items()}
     if not crops:
         return {}
+    drift = [identity_drift(crop, _face_crop(originals[n], plan, n, MEASURED)) for n, crop in crops.items()]
     return dict(
-        sharpness_mouth=round(float(np.mean([sharpness(mouth_part(c)) for c in crops])), 2),
-        sharpness_face=round(float(np.mean([sharpness(c) for c in crops])), 2),
-    )
+        sharpness_mouth=round(float(np.mean([sharpness(mouth_part(c)) for c in crops.values()])), 2),
+        sharpness_face=round(float(np.mean([sharpness(c) for c in crops.values()])), 2),
+        identity_drift=round(float(np.mean(drift)), 4),
+    ) | naturalness(list(crops.values()))
 
 
 def _source_columns(facts: dict[str, Any], plan: Plan, judges: Judges) -> dict[str, float]:

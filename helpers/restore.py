@@ -141,18 +141,18 @@ def align_matrix(landmarks: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def draw(net: nn.Module, squares: Sequence[np.ndarray], precision: torch.dtype) -> torch.Tensor:
+def draw(net: nn.Module, squares: Sequence[np.ndarray], precision: torch.dtype, noise: bool = False) -> torch.Tensor:
     """GFPGAN on aligned RGB faces ``uint8 (512, 512, 3)``: ``float32 (B, 3, 512, 512)``, about -1 to 1, on its device.
 
-    The noise is the checkpoint's own, so the same face comes out the same. Where half precision overflows, the batch is
-    drawn again in full.
+    The noise is the checkpoint's own, so the same face comes out the same, unless fresh ``noise`` is asked for. Where
+    half precision overflows, the batch is drawn again in full.
     """
     device = next(net.parameters()).device
     pixels = torch.from_numpy(np.stack(squares)).to(device).permute(0, 3, 1, 2).contiguous().float() / 127.5 - 1
     with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-        made = net(pixels, return_rgb=False, randomize_noise=False)[0].float()
+        made = net(pixels, return_rgb=False, randomize_noise=noise)[0].float()
     if precision != torch.float32 and not made.isfinite().all():
-        return draw(net, squares, torch.float32)
+        return draw(net, squares, torch.float32, noise)
     return made
 
 
@@ -240,6 +240,19 @@ def add(
         mask = cv2.warpAffine(_oval(size), local, (x2 - x1, y2 - y1), flags=flags)
     made = frame[y1:y2, x1:x2] + (strength * mask)[..., None] * there
     return blend.put(frame, made.astype(np.float32), x1, y1, None)
+
+
+def drawn_twice(p: Params, frame: np.ndarray, landmarks: np.ndarray) -> dict[str, list[np.ndarray]]:
+    """One face through GFPGAN two times, with fresh and with fixed noise: pairs of ``uint8 (512, 512, 3)``."""
+    net = load(locate(p.restorer_checkpoint).path, choose_device(p.device))
+    square = faces.crop(frame, align_matrix(landmarks), ALIGNED)
+    precision = choose_precision(p.precision, next(net.parameters()).device)
+
+    def once(noise: bool) -> np.ndarray:
+        made = (draw(net, [square], precision, noise)[0].clamp(-1, 1) + 1) * 127.5
+        return made.round().byte().permute(1, 2, 0).cpu().numpy()
+
+    return {name: [once(noise), once(noise)] for name, noise in (("fresh noise", True), ("fixed noise", False))}
 
 
 @functools.cache

@@ -1,19 +1,24 @@
 """Restoration: the aligned face, GFPGAN against its authors' network, and the way back into the frame."""
 
+import functools
+import json
 import sys
 import zlib
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLE_VIDEO, made_clip, tone, write_wave
+from conftest import SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
 from torch import nn
 
 from helpers import faces, media, params, plan as plans, render, restore, run, weights
+from helpers.compact_restorer import CompactRestorer
 from helpers.errors import ParameterError, WeightsError
+from helpers.training import restorer as training
 
 CPU = torch.device("cpu")
 
@@ -97,7 +102,7 @@ def test_same_face_as_the_authors_network(seeded_gfpgan, sample, drawn):
 def test_a_frame_is_restored_the_same_each_time(seeded_gfpgan, sample, drawn):
     frame, points = sample
     p = params.build(restorer="gfpgan", restorer_checkpoint=seeded_gfpgan, device="cpu", precision="fp32", strength=1)
-    made = restore.make(p)([frame], [points], [None])
+    made = restore.make(p)([frame], [points], [None], [0])
     face = ((drawn[0].clamp(-1, 1) + 1) * 127.5).round().byte().permute(1, 2, 0).numpy()
     expected = restore.paste(frame, face, restore.align_matrix(points), points, "mouth", 1.0)
     assert len(made) == 1 and np.array_equal(made[0], expected) and not np.array_equal(made[0], frame)
@@ -113,10 +118,12 @@ def test_half_precision_that_overflows_is_drawn_in_full():
     assert restore.draw(Overflows(3, 3, 1), [square], torch.bfloat16).unique().tolist() == [1]
 
 
-@pytest.mark.parametrize("restorer", ("gfpgan", "gfpgan_reference", "sharpen"))
+@pytest.mark.parametrize("restorer", ("gfpgan", "gfpgan_reference", "sharpen", "compact"))
 def test_strength_0_leaves_the_frames_alone(restorer, sample):
     frame, points = sample
-    made = restore.make(params.build(restorer=restorer, strength=0))([frame], [points], [faces.crop_matrix(points, 96)])
+    made = restore.make(params.build(restorer=restorer, strength=0))(
+        [frame], [points], [faces.crop_matrix(points, 96)], [0]
+    )
     assert made[0] is frame
 
 
@@ -185,7 +192,7 @@ def test_missing_weights_are_told(tmp_path, monkeypatch):
         WeightsError, match="restorer_checkpoint=/no/such.pth is neither a file nor one of auto, gfpgan-1.4"
     ):
         restore.make(params.build(restorer="gfpgan", restorer_checkpoint="/no/such.pth"))
-    assert restore.describe(params.build(restorer="auto"))["restorer"] == "sharpen"
+    assert restore.choose("auto") == "compact"
     monkeypatch.setattr(weights, "here", lambda name: name == "gfpgan-1.3")
     assert restore.choose("auto") == "gfpgan"
 
@@ -213,3 +220,83 @@ def test_without_the_package_the_other_way_is_named(monkeypatch):
     monkeypatch.setitem(sys.modules, "gfpgan.utils", None)
     with pytest.raises(ParameterError, match=r"^restorer=gfpgan_reference: .* use restorer=gfpgan, .* spandrel$"):
         restore.reference(Path("any.pth"), CPU)
+
+
+def negative_restorer() -> CompactRestorer:
+    """A restorer whose change is easy to see: it darkens by 0.25."""
+    net = CompactRestorer().eval()
+    net.body[-2].bias.data.fill_(-0.25)
+    return net
+
+
+@pytest.mark.parametrize("region", ("mouth", "face"))
+def test_compact_changes_the_region_alone(region, sample):
+    frame, points = sample
+    frame = frame // 2 + 90  # nothing gets darker than black
+    matrix = faces.crop_matrix(points, 96)
+    how = dict(precision=torch.float32, region=region, steady=0.0)
+    rows = [frame], [points], [matrix], [0]
+    (made,) = restore.compact(negative_restorer(), *rows, strength=1.0, **how)
+    (half,) = restore.compact(negative_restorer(), *rows, strength=0.5, **how)
+    change = frame.astype(int) - made
+    assert 50 < change.max() <= 65 and change.min() >= 0
+    assert np.abs(frame - half.astype(int) - change / 2).max() <= 1
+    at = lambda p: tuple(np.round(p).astype(int)[::-1])  # noqa: E731
+    assert change[at(points[3:].mean(axis=0))].max() > 40
+    assert (change[at(points[:2].mean(axis=0))].max() > 0) == (region == "face")
+    square = np.argwhere(change.max(axis=2) > 0)[:, ::-1] @ matrix[:, :2].T + matrix[:, 2]
+    assert square.min() > -10 and square.max() < 106
+    assert np.abs(np.diff(change, axis=1)).max() < 25  # no hard line around it
+
+
+def test_a_new_compact_restorer_changes_nothing(sample):
+    frame, points = sample
+    rows = [frame], [points], [faces.crop_matrix(points, 96)], [0]
+    how = dict(precision=torch.float32, region="face", strength=1.0, steady=0.3)
+    assert np.array_equal(restore.compact(CompactRestorer().eval(), *rows, **how)[0], frame)
+
+
+def test_changes_are_steadied_in_a_run_only():
+    changes = [np.full((2, 2, 3), v, np.float32) for v in (0, 9, 0, 30)]
+    assert [c[0, 0, 0] for c in restore.steadied(changes, [0, 0, 0, 1], 1.0)] == [3, 3, 3, 30]
+    assert [c[0, 0, 0] for c in restore.steadied(changes, [0, 0, 0, 1], 0.0)] == [0, 9, 0, 30]
+
+
+def test_people_who_do_not_talk_are_restored_when_asked(small_run, monkeypatch):
+    pair = np.concatenate([faces.box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))])
+    monkeypatch.setitem(faces.DETECTORS, "retinaface", lambda frames, device: [pair for _ in frames])
+    _, p = small_run(box="", face="left")
+    plan, net = plans.load(Path(p.run_dir, "plan.npz")), run.prepare(p)[2]
+    assert [layer.faces.box[0, 0] for layer in plan.bystanders(p)] == [84]
+    darker = functools.partial(
+        restore.compact, negative_restorer(), precision=torch.float32, region="mouth", strength=1.0, steady=0.0
+    )
+    source = next(render.source_pictures(plan, p.video, 10, 11))
+    for asked in (False, True):
+        q = replace(p, restore_unsynced=asked)
+        frame = list(render.render(plan, p.video, net, q, 0, 16, darker))[10]
+        changed = (frame != source).any(axis=(0, 2))
+        assert changed[:78].any() and changed[84:].any() == asked
+
+
+def test_runs_end_at_cuts_and_jumps(small_run):
+    _, p = small_run()
+    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    assert render.runs(plan, [0, 1, 2, 4, 5]) == [0, 0, 0, 1, 1]
+    cut = replace(plan, faces=replace(plan.faces, track=(np.arange(50) > 2).astype(np.int32)))
+    assert render.runs(cut, [1, 2, 3, 4]) == [0, 0, 1, 1]
+    jump = replace(plan, source=np.array([0, 1, 2, 20, 21]))
+    assert render.runs(jump, [0, 1, 2, 3, 4]) == [0, 0, 0, 1, 1]
+
+
+def test_training_runs_and_its_weights_load(tmp_path):
+    (tmp_path / "clips" / "her").mkdir(parents=True)
+    for n in range(2):
+        ffmpeg("-t", "1", "-i", SAMPLE_VIDEO, "-c", "copy", tmp_path / "clips" / "her" / f"{n}.mp4")
+    index = training.collect(tmp_path / "clips", tmp_path / "faces")
+    assert index["train"].count(True) and index["train"].count(False)
+    path = training.train(tmp_path / "faces", tmp_path, steps=4, every=2)
+    rows = [json.loads(line) for line in (tmp_path / "restorer.jsonl").read_text().splitlines()]
+    assert [r["step"] for r in rows] == [2, 4] and all(np.isfinite(list(r.values())).all() for r in rows)
+    assert rows[0]["bicubic_sharpness"] < 0.9  # a round trip is softer than the face
+    assert isinstance(weights.load(path), CompactRestorer)

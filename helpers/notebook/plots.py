@@ -274,6 +274,43 @@ def mask_view(view: dict[str, np.ndarray], plan: Plan, n: int) -> Figure:
     return figure
 
 
+def restoration(frame: np.ndarray, restored: np.ndarray, plan: Plan, n: int) -> Figure:
+    """A face before and after the restorer, what it changed, and the frame with it."""
+    x1, y1, x2, y2 = render.face_rectangle(plan, n)
+    before, after = frame[y1:y2, x1:x2], restored[y1:y2, x1:x2]
+    change = after.astype(float) - before
+    shown = np.clip(128 + 4 * change, 0, 255).astype(np.uint8)
+    titles = [f"face of frame {n}", "restored", "change x 4 (grey: none)", "back in the frame"]
+    return strip([before, after, shown, restored], titles)
+
+
+def difference_pairs(pairs: dict[str, Sequence[np.ndarray]]) -> Figure:
+    """Two pictures a row that should be the same, and how they differ."""
+    figure, axes = plt.subplots(len(pairs), 3, figsize=(9, 3.1 * len(pairs)), layout="constrained", squeeze=False)
+    for row, (name, (first, second)) in zip(axes, pairs.items(), strict=True):
+        difference = np.abs(first.astype(float) - second).mean(axis=2)
+        for cell, picture, title in zip(
+            row, (first, second, difference), (name, "again", f"difference: mean {difference.mean():.2f}"), strict=True
+        ):
+            cell.imshow(picture, cmap="magma", vmin=0, vmax=30)
+            cell.set_title(title, fontsize=9)
+            cell.axis("off")
+    return figure
+
+
+def flicker(curves: dict[str, np.ndarray], plan: Plan) -> Figure:
+    """``quality.flicker_curves`` over time."""
+    figure, axes = plt.subplots(figsize=(SHEET_WIDTH, 3), layout="constrained")
+    seconds = np.arange(plan.frames) / float(plan.fps)
+    for (name, curve), colour in zip(curves.items(), ("black", *FACES_COLOURS), strict=False):
+        axes.plot(seconds, curve, color=colour, linewidth=1.2, label=f"{name}: mean {np.nanmean(curve):.2f}")
+    measured = np.flatnonzero(np.isfinite(next(iter(curves.values()))))
+    axes.set(xlabel="seconds", ylabel="grey levels", title="Flicker of the mouth", ylim=(0, None))
+    axes.set_xlim(seconds[measured[0]], seconds[measured[-1]])
+    axes.legend(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)
+    return figure
+
+
 def stage_times(seconds: dict[str, dict[str, float]], frames: int) -> Figure:
     """Milliseconds a frame of every stage of every step of a run."""
     rows = [

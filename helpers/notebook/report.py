@@ -49,6 +49,8 @@ EXPLAINED = {  # columns of ``quality.measure``
     "flicker_mouth": "how much the mouth's pixels jump back and forth between frames, in grey levels; a talking mouth"
     " has some",
     "flicker_face": "the same for the whole face",
+    "identity_drift": "change of the face's structure outside the mouth against the source; 0 is none",
+    "niqe": "how natural the face looks to a model without a reference; lower is better",
     "sync_confidence": "how far mouth and sound agree more at the best offset than at others; higher is better",
     "sync_offset": "that offset in frames; 0 is in time, a positive one means that the mouth is early",
     "sync_cosine": "how well mouth and sound agree there, 1 at most",
@@ -66,6 +68,7 @@ SECTIONS = {  # of the page, in its order: title, text
         " with the speech they were given. A generated clip can score better than a real one, for networks of this kind"
         " are trained to please such a scorer. Sync figures of clips under 8 s swing.",
     ),
+    "flicker": ("Flicker", "How much the mouth's pixels jump back and forth from frame to frame."),
     "timeline": ("Where the face is", "Frames without a usable face are passed through untouched."),
     "sound": ("What the network hears", "The speech as a mel spectrogram. Each frame hears 0.2 s of it."),
     "network": ("One frame in the network", "What goes in and what comes out, for one frame."),
@@ -187,6 +190,7 @@ def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net)
     return made | dict(
         timeline=_png(plots.timeline(plan)),
         strip=_png(plots.before_after(strip, chosen, plan)),
+        flicker=_png(plots.flicker(quality.flicker_curves(run_dir), plan)),
         sound=_png(plots.mel_windows(plan, chosen[1:5] or chosen)),
         network=_png(plots.network_view(view, middle)),
         mask=_png(plots.mask_view(view, plan, middle)),
@@ -310,7 +314,8 @@ def _restoration(record: dict[str, Any]) -> str:
     result = record["results"].get("restored")
     if not result or result["restorer"] == "none":
         return "none"
-    return f"{result['restorer']}, strength {result['strength']:g}"
+    more = "".join(f", {name.replace('_', ' ')} {result[name]}" for name in ("region", "steady") if name in result)
+    return f"{result['restorer']}, strength {result['strength']:g}{more}"
 
 
 def _quality(rows: list[dict[str, Any]]) -> str:
