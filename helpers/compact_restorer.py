@@ -22,8 +22,11 @@ class CompactRestorer(nn.Module):
             layers += [nn.Conv2d(CHANNELS, CHANNELS, 3, 1, 1), nn.PReLU(CHANNELS)]
         layers += [nn.Conv2d(CHANNELS, 12, 3, 1, 1), nn.PixelShuffle(2)]
         self.body = nn.Sequential(*layers)
+        for layer in layers:
+            if isinstance(layer, nn.Conv2d):  # the default's signal dies in so many layers
+                nn.init.kaiming_normal_(layer.weight, a=0.25)
+                nn.init.zeros_(layer.bias)
         nn.init.zeros_(layers[-2].weight)
-        nn.init.zeros_(layers[-2].bias)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         return pictures + F.hardtanh(self.body(pictures).float(), -0.5, 0.5)

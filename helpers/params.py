@@ -19,7 +19,8 @@ from .errors import ParameterError
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "notebooks" / "sample"
 FACES = ("largest", "left", "right", "center", "all")
-NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")
+NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")  # of a run; 04_train stands alone
+TRAINING_NOTEBOOK = "04_train"
 
 
 def _p(
@@ -41,7 +42,7 @@ class Params:
 
     video: str = _p("", "12", "video or picture of a talking person, empty: the run folder's or the sample")
     audio: str = _p("", "12", "sound or video with the speech, empty: the run folder's or the sample")
-    run_dir: str = _p("runs/demo", "123", "folder that receives everything this run writes")
+    run_dir: str = _p("runs/demo", "1234", "folder that receives everything this run writes")
     rotate: str = _p("0", "12", "degrees that the source is turned clockwise", ("0", "90", "180", "270"))
     crop: str = _p("", "12", "x1,y1,x2,y2 of the turned source that is kept, empty: all")
     detector: str = _p(
@@ -53,7 +54,7 @@ class Params:
     smooth_window: int = _p(5, "2", "frames of the moving average", low=1, high=99)
     pads: str = _p("0,10,0,0", "2", "top,bottom,left,right pixels added to the box that upstream's weights see")
     allow_no_face: bool = _p(False, "2", "pass the whole clip through if no frame has a face, in place of an error")
-    checkpoint: str = _p("auto", "12", "auto, compact, wav2lip_gan, wav2lip, or a path to weights")
+    checkpoint: str = _p("auto", "124", "auto, compact, wav2lip_gan, wav2lip, or a path to weights")
     fetch: str = _p("", "1", "names of weights to download first, commas between them")
     accept_licences: bool = _p(False, "1", "accept the licences of the weights to download")
     mel_alignment: str = _p(
@@ -98,6 +99,8 @@ class Params:
     strength: float = _p(
         0.5, "3", "how much of the restored face is used, 0 leaves the frame as it is", low=0.0, high=1.0
     )
+    clips: str = _p("", "4", "folder of clips of talking people to fine-tune on, empty: the sample")
+    steps: int = _p(200, "4", "steps of the fine-tuning, about half a second each on two cores", low=1, high=10**6)
 
 
 FIELDS = {f.name: f for f in dataclasses.fields(Params)}

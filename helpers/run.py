@@ -38,7 +38,7 @@ SAMPLE_FILES = {"video": SAMPLE / "astronaut.mp4", "audio": SAMPLE / "speech.fla
 OUTPUTS = {"lipsync": "lipsync.mp4", "restored": "restored.mp4"}
 RESTORE_ONLY = ("restorer", "restorer_checkpoint", "region", "steady", "restore_unsynced", "strength")
 # on the pixels, beyond what the hashes of inputs and weights say
-NO_INFLUENCE = ("run_dir", "video", "audio", "device", "fetch", "accept_licences")
+NO_INFLUENCE = ("run_dir", "video", "audio", "device", "fetch", "accept_licences", "clips", "steps")
 PACKAGES = ("torch", "numpy", "opencv-python", "librosa", "onnxruntime", "imageio-ffmpeg")
 
 Progress = Callable[[int, int], None]  # (frames done, frames in all)

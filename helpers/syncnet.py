@@ -94,17 +94,30 @@ MAX_OFFSET = 15  # frames searched on each side
 
 
 @torch.no_grad()
-def similarity(expert: SyncExpert, crops: np.ndarray, windows: np.ndarray, batch: int = 64) -> np.ndarray:
-    """Mean cosine at each offset, ``float64 (31,)`` for -15 to 15 frames.
+def embeddings(
+    expert: SyncExpert, crops: np.ndarray, windows: np.ndarray, batch: int = 64
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Unit vectors of mouths and of sounds, ``(N - 4, D)`` each.
 
-    ``crops`` ``uint8 (N, 96, 96, 3)`` RGB, ``windows`` ``float32 (N, 80, 16)``, one a frame, N >= 5. At offset o the
-    picture of frame t is compared with the sound of frame t + o: a positive offset means that the mouth comes early.
+    Row t is of the five pictures from t on, and of the window of the middle one.
+
+    ``crops`` ``uint8 (N, 96, 96, 3)`` RGB, ``windows`` ``float32 (N, 80, 16)``, one a frame, N >= 5.
     """
     faces = torch.from_numpy(crops[:, FACE_HALF:]).permute(0, 3, 1, 2)
     stacks = faces.unfold(0, FRAMES, 1).permute(0, 4, 1, 2, 3).flatten(1, 2)  # (N - 4, 15, 48, 96)
     video = torch.cat([expert.embed_faces(b.float() / 255) for b in stacks.split(batch)])
     middle = torch.from_numpy(windows)[:, None]
     sound = torch.cat([expert.embed_audio(b) for b in middle.split(batch)])[FRAMES // 2 : len(crops) - FRAMES // 2]
+    return video, sound
+
+
+def similarity(expert: SyncExpert, crops: np.ndarray, windows: np.ndarray) -> np.ndarray:
+    """Mean cosine at each offset, ``float64 (31,)`` for -15 to 15 frames; arguments as for ``embeddings``.
+
+    At offset o the picture of frame t is compared with the sound of frame t + o: a positive offset means that the mouth
+    comes early.
+    """
+    video, sound = embeddings(expert, crops, windows)
     n = len(video)
     curve = np.full(2 * MAX_OFFSET + 1, np.nan)
     for o in range(-MAX_OFFSET, MAX_OFFSET + 1):

@@ -42,7 +42,8 @@ def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any],
     part = media.partial_path(path)
     sheet.with_audio(results[0].audio).write_videofile(
         str(part), fps=float(plan.fps), codec="libx264", audio_codec="aac", preset="veryfast", logger=None,
-        temp_audiofile_path=str(run_dir), pixel_format="yuv420p", ffmpeg_params=["-crf", "20", "-movflags", "+faststart"],
+        temp_audiofile_path=str(run_dir), pixel_format="yuv420p",
+        ffmpeg_params=["-crf", "20", "-movflags", "+faststart"],
     )  # fmt: skip
     for clip in results:
         clip.close()

@@ -337,3 +337,41 @@ def before_after(rows: dict[str, Sequence[np.ndarray]], numbers: Sequence[int], 
             pictures.append(frame[y1:y2, x1:x2] if plan.redrawn[n] else frame)
             titles.append(f"{name}, frame {n}")
     return strip(pictures, titles, rows=len(rows))
+
+
+def augmentation(target: np.ndarray, reference: np.ndarray) -> Figure:
+    """Training samples: targets above the references they are drawn from, pictures ``float (B, 3, 96, 96)`` each."""
+    pictures = [p.transpose(1, 2, 0) for rows in (target, reference) for p in rows]
+    titles = ["target"] * len(target) + ["reference"] * len(reference)
+    return strip(pictures, titles, rows=2)
+
+
+def similarity(matrix: np.ndarray, curve: np.ndarray) -> Figure:
+    """What the sync expert hears: cosines of all mouths with all sounds of a clip, and their mean by offset."""
+    figure, (left, right) = plt.subplots(1, 2, figsize=(SHEET_WIDTH, 4.6), layout="constrained", width_ratios=(1, 1.5))
+    image = left.imshow(matrix, cmap="magma", vmin=-0.5, vmax=1, origin="lower")
+    figure.colorbar(image, ax=left, label="cosine", shrink=0.8)
+    left.set(xlabel="sound of frame", ylabel="mouth of frame", title="Mouth and sound of one clip")
+    reach = len(curve) // 2
+    right.plot(range(-reach, reach + 1), curve, color=FACE_COLOUR, marker="o", markersize=3)
+    right.axvline(0, color="black", linewidth=0.8, linestyle="--")
+    right.set(
+        xlabel="frames by which the sound is later", ylabel="mean cosine", title="By offset: the peak is the sync"
+    )
+    return figure
+
+
+def losses(rows: Sequence[dict[str, float]]) -> Figure:
+    """Curves of a training's log (JSON lines), one panel a figure."""
+    names = [name for name in rows[-1] if name not in ("step", "seconds")]
+    columns = min(4, len(names))
+    count = -(-len(names) // columns)
+    figure, axes = plt.subplots(count, columns, figsize=(SHEET_WIDTH, 2.2 * count), layout="constrained", squeeze=False)
+    for cell in axes.flat[len(names) :]:
+        cell.axis("off")
+    for cell, name in zip(axes.flat, names, strict=False):
+        points = [(row["step"], row[name]) for row in rows if name in row]
+        cell.plot(*zip(*points, strict=True), color=FACE_COLOUR, marker="o", markersize=3)
+        cell.set_title(name.replace("_", " "), fontsize=9)
+        cell.set_xlabel("step", fontsize=8)
+    return figure

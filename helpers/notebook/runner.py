@@ -14,7 +14,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from .. import errors, params, run
 from ..errors import LipSyncError, disk_full_told
-from ..params import FIELDS, NOTEBOOKS, ROOT
+from ..params import FIELDS, NOTEBOOKS, ROOT, TRAINING_NOTEBOOK
 from . import colab
 
 FOLDER = ROOT / "notebooks"
@@ -68,7 +68,7 @@ def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
 def refresh() -> None:
     """Write into the notebooks what is made elsewhere: Colab's badge, the first code cell, the parameters' cell; and
     the badges into README."""
-    for notebook in NOTEBOOKS:
+    for notebook in (*NOTEBOOKS, TRAINING_NOTEBOOK):
         path = FOLDER / f"{notebook}.ipynb"
         document = nbformat.read(path, as_version=4)
         made = dict(badge=colab.badge(notebook), setup=colab.first_cell(), parameters=params.parameter_cell(notebook))

@@ -58,24 +58,29 @@ def behaviour(made: np.ndarray, true: np.ndarray, windows: np.ndarray, expert: S
     )
 
 
+def different(faces: np.ndarray) -> list[int]:
+    """Three of some faces ``uint8 (K, 96, 96, 3)`` whose mouths look most different."""
+    mouths = np.stack([quality.mouth_part(f) for f in faces]).astype(np.float32)
+    away = lambda k: np.abs(mouths - mouths[k]).mean(axis=(1, 2, 3))  # noqa: E731
+    first = int(np.abs(mouths - mouths.mean(axis=0)).mean(axis=(1, 2, 3)).argmax())
+    second = int(away(first).argmax())
+    return [first, second, int(np.minimum(away(first), away(second)).argmax())]
+
+
 def leak(net: nn.Module, windows: np.ndarray, faces: np.ndarray) -> float:
     """How much of a reference's own mouth is left: 0 nothing, 1 all of it.
 
     Three references of a clip with the most different mouths are drawn to the same sound; their mouths' mean difference
     is divided by that of the references themselves.
     """
-    mouths = np.stack([quality.mouth_part(f) for f in faces]).astype(np.float32)
-    first = int(np.abs(mouths - mouths.mean(axis=0)).mean(axis=(1, 2, 3)).argmax())
-    second = int(np.abs(mouths - mouths[first]).mean(axis=(1, 2, 3)).argmax())
-    third = int(np.minimum(*(np.abs(mouths - mouths[k]).mean(axis=(1, 2, 3)) for k in (first, second))).argmax())
     some = np.linspace(0, len(windows) - 1, min(24, len(windows))).astype(int)
-    chosen = (first, second, third)
-    drawn = [draw(net, windows[some], np.repeat(faces[[k]], len(some), axis=0)) for k in chosen]
-    drawn = [np.stack([quality.mouth_part(p) for p in pictures]).astype(np.float32) for pictures in drawn]
+    mouths = lambda pictures: np.stack([quality.mouth_part(p) for p in pictures]).astype(np.float32)  # noqa: E731
+    chosen = different(faces)
+    before = mouths(faces[chosen])
+    after = [mouths(draw(net, windows[some], np.repeat(faces[[k]], len(some), axis=0))) for k in chosen]
     pairs = ((0, 1), (0, 2), (1, 2))
-    after = np.mean([np.abs(drawn[a] - drawn[b]).mean() for a, b in pairs])
-    before = np.mean([np.abs(mouths[chosen[a]] - mouths[chosen[b]]).mean() for a, b in pairs])
-    return float(after / max(before, 1e-6))
+    left = np.mean([np.abs(after[a] - after[b]).mean() for a, b in pairs])
+    return float(left / max(1e-6, np.mean([np.abs(before[a] - before[b]).mean() for a, b in pairs])))
 
 
 def evaluate(model: str, folder: str | os.PathLike, passes: int = 1) -> dict[str, Any]:

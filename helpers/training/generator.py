@@ -28,6 +28,7 @@ from .checkpoint import Averaged, run_training, save_weights
 from .data import Clips
 
 LEARNING_RATE = 1e-3
+FINE_TUNING_RATE = 2e-4
 AUDIO_RATE = 0.1  # of it, for the audio encoder that starts as the expert's
 CLIPS_A_BATCH = 8
 MOUTH = (0.5, 0.66)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
@@ -39,6 +40,7 @@ SYNC_WEIGHT = 0.03
 LIKENESS_WEIGHT = 0.05  # of the expert's cosine between redrawn and true mouths
 SYNC_START = 0.04  # share of the run after which the expert is heard
 CRITIC_START = 0.35  # share of the run after which the critic is heard
+CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
 CRITIC_RATE = 4e-4
 CRITIC_WEIGHT = 0.01
 MATCHING_WEIGHT = 0.1
@@ -140,6 +142,7 @@ def train(
     minutes: float | None = None,
     every: int = 250,
     start: Path | None = None,
+    rate: float = LEARNING_RATE,
     seed: int = 0,
 ) -> Path:
     """Train on a prepared folder with a trained expert; returns ``out/wav2lip-compact.safetensors``.
@@ -156,7 +159,7 @@ def train(
     hearing = list(net.audio_encoder.parameters())
     drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder")]
     optimiser = torch.optim.AdamW(
-        [dict(params=drawing, lr=LEARNING_RATE), dict(params=hearing, lr=LEARNING_RATE * AUDIO_RATE)],
+        [dict(params=drawing, lr=rate), dict(params=hearing, lr=rate * AUDIO_RATE)],
         weight_decay=0.01, fused=True,
     )  # fmt: skip
     averaged = Averaged(net)
@@ -187,7 +190,7 @@ def train(
             figures["sync"] = (video * sound).sum(dim=1).mean()
             figures["likeness"] = (video * wanted).sum(dim=1).mean()
             loss = loss + SYNC_WEIGHT * (1 - figures["sync"]) + LIKENESS_WEIGHT * (1 - figures["likeness"])
-        if share >= CRITIC_START:
+        if share >= CRITIC_START and steps >= CRITIC_NEEDS:
             with torch.autocast("cpu", torch.bfloat16):
                 true = critic(target, reference)
                 false = critic(made.detach(), reference)

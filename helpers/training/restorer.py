@@ -1,7 +1,7 @@
 """The compact restorer's training: undo what the lip-sync does to a face.
 
 A true face is shrunk and blown up again (a 96 px picture in a larger face), softened around the mouth alone (paint),
-blurred, made noisy, compressed; now and then nothing is done, so that a sharp face is left alone. Losses: L1, and L1 of
+now and then made noisy or compressed, or left as it is, so that a sharp face is left alone. Losses: L1, and L1 of
 the differences between neighbours (sharpness).
 """
 
@@ -77,9 +77,9 @@ def damage(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
             made.append(picture)
             continue
         bad = picture
-        if rng.random() < 0.7:
+        if rng.random() < 0.85:
             bad = round_trip(bad, math.exp(rng.uniform(math.log(1.1), math.log(2.6))))
-        if rng.random() < 0.6:  # soft paint: a blurred ellipse
+        if rng.random() < 0.4:  # soft paint: a blurred ellipse
             size = picture.shape[-1]
             soft = round_trip(bad, rng.uniform(1.5, 4.0))
             line = torch.arange(size)
@@ -88,8 +88,9 @@ def damage(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
             inside = 1.5 - torch.hypot((line[None] - x) / across, (line[:, None] - y) / down)
             mask = inside.clamp(0, 0.5)[None, None] * 2
             bad = bad * (1 - mask) + soft * mask
-        bad = bad + 0.012 * float(rng.random()) * torch.randn(bad.shape[2:])
-        if rng.random() < 0.5:
+        if rng.random() < 0.1:
+            bad = bad + 0.012 * float(rng.random()) * torch.randn(bad.shape[2:])
+        if rng.random() < 0.1:
             array = (bad[0].clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 98))]
             array = cv2.imdecode(cv2.imencode(".jpg", array, quality)[1], cv2.IMREAD_COLOR)
