@@ -1,4 +1,4 @@
-"""The command line: ``python -m helpers run | evaluate | report | bench | weights | train | params``."""
+"""The command line: ``python -m helpers run | sweep | evaluate | report | bench | weights | train | params``."""
 
 from __future__ import annotations
 
@@ -130,6 +130,12 @@ def _verify_weights(args: argparse.Namespace) -> None:
         raise WeightsError(f"{len(wrong)} of {len(faults)} files missing or damaged; get them by: {ways}")
 
 
+def _sweep(args: argparse.Namespace) -> None:
+    from .notebook import sweep
+
+    print(json.dumps(sweep.sweep(args.video, args.audio, args.out, sweep.grid(args.grid), args.sort)))
+
+
 def _bench(args: argparse.Namespace) -> None:
     from . import bench
 
@@ -151,6 +157,13 @@ def parser() -> argparse.ArgumentParser:
     run.add_argument("--out", required=True, metavar="RUN_DIR", help="folder that receives everything")
     run.add_argument("-p", action="append", default=[], metavar="name=value", help="a parameter (see 'params')")
     run.set_defaults(work=_run)
+    sweep = commands.add_parser("sweep", help="execute the notebooks over a grid of parameters, and compare")
+    sweep.add_argument("video")
+    sweep.add_argument("audio")
+    sweep.add_argument("--grid", nargs="+", required=True, metavar="name=value,value", help="axes of the grid")
+    sweep.add_argument("--out", required=True, metavar="DIR", help="folder of the run folders and the page")
+    sweep.add_argument("--sort", default="sync_confidence", metavar="MEASURE", help="column that decides the order")
+    sweep.set_defaults(work=_sweep)
     evaluate = commands.add_parser("evaluate", help="quality table of a run folder, or of a compact network on clips")
     evaluate.add_argument("run_dir", nargs="?")
     evaluate.add_argument("--model", help="compact network to measure: compact, or a path")

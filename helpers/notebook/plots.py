@@ -363,7 +363,7 @@ def similarity(matrix: np.ndarray, curve: np.ndarray) -> Figure:
 
 def losses(rows: Sequence[dict[str, float]]) -> Figure:
     """Curves of a training's log (JSON lines), one panel a figure."""
-    names = [name for name in rows[-1] if name not in ("step", "seconds")]
+    names = [name for name in rows[-1] if name not in ("step", "seconds") and any(row.get(name) for row in rows)]
     columns = min(4, len(names))
     count = -(-len(names) // columns)
     figure, axes = plt.subplots(count, columns, figsize=(SHEET_WIDTH, 2.2 * count), layout="constrained", squeeze=False)

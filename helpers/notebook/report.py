@@ -137,12 +137,13 @@ def write(run_dir: str | os.PathLike, rows: list[dict[str, Any]] | None = None) 
     plan = plans.load(Path(run_dir, "plan.npz"))
     rows = quality.measure(run_dir) if rows is None else rows
     page = _page(Path(run_dir), record, plan, p, _pictures(Path(run_dir), record, plan, p, net), rows)
-    _write(Path(run_dir, TABLE), json.dumps(_for_machines(record, rows), indent=2, allow_nan=False))
-    _write(Path(run_dir, PAGE), page)
+    write_text(Path(run_dir, TABLE), json.dumps(_for_machines(record, rows), indent=2, allow_nan=False))
+    write_text(Path(run_dir, PAGE), page)
     return Path(run_dir, PAGE)
 
 
-def _write(path: Path, text: str) -> None:
+def write_text(path: Path, text: str) -> None:
+    """A text file that takes its name when it is complete."""
     part = media.partial_path(path)
     part.write_text(text, encoding="utf-8")
     os.replace(part, path)
@@ -175,7 +176,7 @@ def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net)
     those of a face are missing)."""
     source = record["inputs"]["video"]["path"]
     made = dict(
-        times=_png(plots.stage_times(record["seconds"], plan.frames)),
+        times=png(plots.stage_times(record["seconds"], plan.frames)),
         source=_poster(next(render.source_pictures(plan, source, 0, 1))),
     )
     made |= {name: _poster(run.frames_of(run_dir / run.OUTPUTS[name], plan, [0])[0]) for name in record["results"]}
@@ -188,16 +189,16 @@ def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net)
     strip |= {name: run.frames_of(run_dir / run.OUTPUTS[name], plan, chosen) for name in record["results"]}
     view = render.preview(plan, source, net, p, middle)
     return made | dict(
-        timeline=_png(plots.timeline(plan)),
-        strip=_png(plots.before_after(strip, chosen, plan)),
-        flicker=_png(plots.flicker(quality.flicker_curves(run_dir), plan)),
-        sound=_png(plots.mel_windows(plan, chosen[1:5] or chosen)),
-        network=_png(plots.network_view(view, middle)),
-        mask=_png(plots.mask_view(view, plan, middle)),
+        timeline=png(plots.timeline(plan)),
+        strip=png(plots.before_after(strip, chosen, plan)),
+        flicker=png(plots.flicker(quality.flicker_curves(run_dir), plan)),
+        sound=png(plots.mel_windows(plan, chosen[1:5] or chosen)),
+        network=png(plots.network_view(view, middle)),
+        mask=png(plots.mask_view(view, plan, middle)),
     )
 
 
-def _png(figure: Figure) -> str:
+def png(figure: Figure) -> str:
     """A figure as a data URI. It is closed, so that a notebook does not show it as well."""
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=DPI, facecolor="white")

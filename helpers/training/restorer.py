@@ -64,9 +64,9 @@ def collect(folder: Path, out: Path) -> dict:
 
 def round_trip(pictures: torch.Tensor, factor: float) -> torch.Tensor:
     """Pictures ``(B, 3, S, S)`` shrunk by a factor without aliasing and blown up again, bicubic."""
-    size = pictures.shape[-2:]
-    small = F.interpolate(pictures, scale_factor=1 / factor, mode="bicubic", antialias=True)
-    return F.interpolate(small, size, mode="bicubic")
+    size = pictures.shape[-1]
+    small = F.interpolate(pictures, (round(size / factor),) * 2, mode="bicubic", antialias=True)
+    return F.interpolate(small, (size, size), mode="bicubic")
 
 
 def damage(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
@@ -91,7 +91,7 @@ def damage(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         if rng.random() < 0.1:
             bad = bad + 0.012 * float(rng.random()) * torch.randn(bad.shape[2:])
         if rng.random() < 0.1:
-            array = (bad[0].clamp(0, 1) * 255).byte().permute(1, 2, 0).numpy()
+            array = (bad[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
             quality = [cv2.IMWRITE_JPEG_QUALITY, int(rng.integers(60, 98))]
             array = cv2.imdecode(cv2.imencode(".jpg", array, quality)[1], cv2.IMREAD_COLOR)
             bad = torch.from_numpy(array).permute(2, 0, 1)[None].float() / 255
