@@ -139,7 +139,7 @@ def _sweep(args: argparse.Namespace) -> None:
 def _bench(args: argparse.Namespace) -> None:
     from . import bench
 
-    print(json.dumps(bench.bench(args.video, args.audio, tuple(args.seconds)), indent=1))
+    print(json.dumps(bench.bench(args.video, args.audio, tuple(args.seconds), args.restorers), indent=1))
 
 
 def _params(args: argparse.Namespace) -> None:
@@ -202,6 +202,7 @@ def parser() -> argparse.ArgumentParser:
     speed.add_argument("--video", default="", help="clip to measure on (default: the sample at 720p)")
     speed.add_argument("--audio", default="", help="speech, repeated as needed (default: the sample's)")
     speed.add_argument("--seconds", type=float, nargs="+", default=[10.0, 60.0], help="lengths of the whole runs")
+    speed.add_argument("--restorers", action="store_true", help="also the restorers, GFPGAN with random weights (slow)")
     speed.set_defaults(work=_bench)
     listing = commands.add_parser("params", help="table of all parameters")
     listing.set_defaults(work=_params)

@@ -22,7 +22,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from . import audio, faces, media, params, plan as plans, render, run, wav2lip, weights
+from . import audio, faces, media, params, plan as plans, render, restore, run, wav2lip, weights
+from .errors import NoFaceError, ParameterError
 from .params import ROOT
 from .wav2lip import FACE
 
@@ -114,6 +115,65 @@ def stages(video: str, speech: str) -> dict[str, float]:
     return result
 
 
+def restorers(video: str) -> dict[str, Any]:
+    """Seconds a face of the restorers on the clip's first face, all given its landmarks, GFPGAN with random weights.
+
+    ``gfpgan_reference`` (the authors' package, with random weights for its parsing too) only where it is installed.
+    Raises NoFaceError if the clip's first frame has no face.
+    """
+    from spandrel.architectures.GFPGAN import GFPGAN
+
+    frame = next(media.read_frames(video, media.default_fps(media.probe(video))))
+    found = faces.detect(frame)
+    if not len(found):
+        raise NoFaceError(f"{video}: no face in the first frame; give a clip that starts with one")
+    points = found[0, 5:].reshape(5, 2).astype(np.float64)
+    place = [frame], [points], [faces.crop_matrix(points, FACE)], [0]
+    result: dict[str, Any] = {}
+
+    def seconds(p: params.Params) -> float:
+        work = restore.make(p)
+        return milliseconds(lambda: work(*place), 1, 2) / 1000
+
+    for name in ("sharpen", "compact"):
+        result[name] = seconds(params.build(restorer=name, strength=1.0))
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "random.pth")
+        shape = dict(out_size=512, channel_multiplier=2, input_is_latent=True, different_w=True, sft_half=True)
+        save_random(GFPGAN(fix_decoder=False, **shape), path, "params_ema")
+        for precision in ("fp32", "auto"):
+            p = params.build(restorer="gfpgan", restorer_checkpoint=path, strength=1.0, precision=precision)
+            result[f"gfpgan_{precision}"] = seconds(p)
+        try:
+            restore.import_gfpgan()
+        except ParameterError:
+            return result
+        from facexlib.detection.retinaface import RetinaFace
+        from facexlib.parsing.parsenet import ParseNet
+
+        net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
+        save_random(net, Path(folder, weights.registry()["gfpgan-parsing"]["file"]))
+        net = RetinaFace(network_name="resnet50", half=False, device="cpu")
+        save_random(net, Path(folder, weights.registry()["gfpgan-detection"]["file"]))
+        tool = restore.reference(path, torch.device("cpu"), Path(folder))
+        result["gfpgan_reference"] = milliseconds(lambda: restore.enhance(tool, frame, 1.0, points), 1, 2) / 1000
+    for precision in ("fp32", "auto"):
+        ratio = result["gfpgan_reference"] / result[f"gfpgan_{precision}"]
+        result[f"reference_to_gfpgan_{precision}"] = round(ratio, 2)
+    return result
+
+
+def save_random(net: torch.nn.Module, path: Path, key: str | None = None) -> None:
+    """A checkpoint in the network's format with small random numbers: enough to measure speed."""
+    noise = torch.Generator().manual_seed(0)
+    state = {
+        k: 0.05 * torch.randn(v.shape, generator=noise) if v.is_floating_point() else v
+        for k, v in net.state_dict().items()
+    }
+    state = {k: v.abs() + 1 if k.endswith("running_var") else v for k, v in state.items()}
+    torch.save({key: state} if key else state, path)
+
+
 def whole_run(video: str, speech: str, folder: Path) -> dict[str, Any]:
     """A lip-sync in a process of its own: seconds, frames a second, peak memory in MB, seconds by stage."""
     command = [sys.executable, "-m", "helpers.bench", video, speech, str(folder)]
@@ -135,8 +195,10 @@ def _child(video: str, speech: str, folder: str) -> dict[str, Any]:
     )  # fmt: skip
 
 
-def bench(video: str = "", speech: str = "", lengths: tuple[float, ...] = (10.0, 60.0)) -> dict[str, Any]:
-    """All figures; ``video`` and ``speech`` empty: the bundled sample, on a 720p canvas."""
+def bench(
+    video: str = "", speech: str = "", lengths: tuple[float, ...] = (10.0, 60.0), slow: bool = False
+) -> dict[str, Any]:
+    """All figures; ``video`` and ``speech`` empty: the bundled sample, on a 720p canvas. ``slow``: restorers too."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         video = video or sample_clip(folder)
@@ -144,6 +206,7 @@ def bench(video: str = "", speech: str = "", lengths: tuple[float, ...] = (10.0,
         alone = stages(video, speech)
         runs = [whole_run(video, speech_of(speech, s, folder), folder / f"run{s:g}") for s in lengths]
         info = media.probe(video)
+        restoring = dict(seconds_a_face=restorers(video)) if slow else {}
     parts = sum(alone.get(name, 0) for name in ("decode", "detect", "crop", "compact", "blend", "encode"))
     last = runs[-1]
     return dict(
@@ -154,6 +217,7 @@ def bench(video: str = "", speech: str = "", lengths: tuple[float, ...] = (10.0,
         clip=dict(width=info.width, height=info.height, fps=str(media.default_fps(info))),
         ms_a_frame_alone=alone,
         runs=runs,
+        **restoring,
         ratios=dict(
             whole_to_summed_stages=round(1000 * last["seconds"] / last["frames"] / parts, 3),
             peak_memory_last_to_first=round(last["peak_mb"] / runs[0]["peak_mb"], 3),

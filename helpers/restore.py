@@ -300,19 +300,21 @@ def import_gfpgan() -> Any:
 
 
 @functools.cache
-def reference(path: Path, device: torch.device) -> Any:
+def reference(path: Path, device: torch.device, folder: Path | None = None) -> Any:
     """The gfpgan package's own ``GFPGANer``, with all its weights from our folder, so that it never downloads any.
+
+    Another ``folder`` may hold those of detection and parsing.
 
     Raises WeightsError, or ParameterError if the package is not installed.
     """
     package = import_gfpgan()
-    for name in REFERENCE_WEIGHTS:
+    for name in REFERENCE_WEIGHTS if folder is None else ():
         weights.locate(name)
     weights.read_pickle(path)
     helper = importlib.import_module("facexlib.utils.face_restoration_helper").FaceRestoreHelper
     # GFPGANer looks for the helper's weights under the working directory, and takes no other folder.
     package.FaceRestoreHelper = lambda *values, **more: helper(
-        *values, **{**more, "model_rootpath": str(weights.FOLDER)}
+        *values, **{**more, "model_rootpath": str(folder or weights.FOLDER)}
     )
     try:
         return package.GFPGANer(str(path), upscale=1, device=device)
