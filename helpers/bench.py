@@ -77,6 +77,7 @@ def stages(video: str, speech: str) -> dict[str, float]:
     frames = dict(
         zip(drawn, (next(render.source_pictures(plan, video, n, n + 1)) for n in drawn[:BATCH]), strict=False)
     )
+    source = list(media.read_frames(video, fps, 0, count))
     compact = weights.load(weights.locate("compact").path)
     upstream = (
         wav2lip.Wav2Lip().eval().requires_grad_(False).to(memory_format=torch.channels_last)
@@ -90,7 +91,7 @@ def stages(video: str, speech: str) -> dict[str, float]:
     )
     result = dict(
         decode=milliseconds(lambda: [0 for _ in media.read_frames(video, fps, 0, count)], count, 1),
-        detect=milliseconds(lambda: list(faces.detect_all(frames.values())), max(1, len(frames)), 1),
+        detect=milliseconds(lambda: list(faces.detect_all(source[:BATCH])), len(source[:BATCH]), 1),
         compact_one_pass=network(compact, fastest),
         compact=network(compact, fastest, passes), compact_passes=passes,
         upstream_fp32=network(upstream, torch.float32), upstream_fastest=network(upstream, fastest),
@@ -109,7 +110,6 @@ def stages(video: str, speech: str) -> dict[str, float]:
                 render.compose(frame, view["patch"], plan, n, compact, pads, "feather")
 
         result |= dict(crop=milliseconds(crop, len(frames)), blend=milliseconds(compose, len(frames)))
-    source = list(media.read_frames(video, fps, 0, count))
     with tempfile.TemporaryDirectory() as folder:
         result["encode"] = milliseconds(lambda: media.write_video(Path(folder, "e.mp4"), source, fps), count, 1)
     return result

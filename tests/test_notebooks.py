@@ -1,17 +1,21 @@
 """The notebooks as papermill, the command line and a reader see them."""
 
+import importlib.machinery
 import json
+import os
+import re
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import nbformat
 import numpy as np
 import pytest
-from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, write_wave
+from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
 
-from helpers import media, params
-from helpers.notebook import runner
+from helpers import bench, media, params, weights
+from helpers.notebook import colab, runner
 
 SUMMARY = {"frames", "duration_s", "frames_redrawn", "frames_passed_through", "lipsync", "restored"}
 
@@ -29,7 +33,7 @@ def pictures(path: Path) -> int:
     return sum("image/png" in o.get("data", {}) for o in outputs)
 
 
-@pytest.mark.parametrize("notebook", params.NOTEBOOKS)
+@pytest.mark.parametrize("notebook", [*params.NOTEBOOKS, params.TRAINING_NOTEBOOK])
 def test_notebook_files_are_clean(notebook):
     document = nbformat.read(runner.FOLDER / f"{notebook}.ipynb", as_version=4)
     nbformat.validate(document)
@@ -55,7 +59,7 @@ def test_sample_through_the_command_line(tmp_path):
     for name in ("lipsync", "restored"):
         info = media.probe(result[name])
         assert (info.frames, info.width, info.has_audio) == (189, 480, True)
-    assert [pictures(tmp_path / "run 1" / f"{n}.ipynb") for n in params.NOTEBOOKS] == [2, 9, 2]
+    assert [pictures(tmp_path / "run 1" / f"{n}.ipynb") for n in params.NOTEBOOKS] == [2, 9, 4]
     last = nbformat.read(tmp_path / "run 1" / "03_restore.ipynb", as_version=4).cells[-1].outputs[0].text
     quality = {row["video"]: row for row in json.loads(last)["quality"]}
     assert set(quality) == {"source", "lipsync", "restored"}
@@ -118,3 +122,85 @@ def test_silence_and_digital_zero_make_a_video(tmp_path):
     speech = write_wave(tmp_path / "zero.wav", np.zeros(16000))
     p = params.build(video=SAMPLE_VIDEO, audio=speech, run_dir=tmp_path / "run")
     assert run.lipsync(p)["results"]["lipsync"]["frames"] == 25
+
+
+@pytest.mark.notebook
+def test_training_notebook_runs_on_a_folder_of_clips(tmp_path):
+    (tmp_path / "clips").mkdir()
+    for n, start in enumerate((0.0, 1.2)):
+        cut = ("-ss", start, "-t", 1.2)
+        ffmpeg(
+            *cut,
+            "-i",
+            SAMPLE_VIDEO,
+            *cut,
+            "-i",
+            SAMPLE_SPEECH,
+            "-map",
+            "0:v",
+            "-map",
+            "1:a",
+            tmp_path / f"clips/{n}.mp4",
+        )
+    runner.execute("04_train", tmp_path, dict(run_dir=str(tmp_path), clips=str(tmp_path / "clips"), steps=20))
+    last = nbformat.read(tmp_path / "04_train.ipynb", as_version=4).cells[-1].outputs[0].text
+    result = json.loads(last)
+    assert result["steps"] == 20 and result["clips"] == 2
+    assert [row["weights"] for row in result["table"]] == ["before", "after"]
+    assert type(weights.load(result["weights"])).__name__ == "CompactWav2Lip"
+    assert pictures(tmp_path / "04_train.ipynb") == 5
+
+
+def test_first_cell_fetches_the_repository_where_it_is_missing(tmp_path):
+    if not (params.ROOT / ".git").exists():
+        pytest.skip("needs a git checkout")
+    elsewhere = dict(os.environ, GIT_CONFIG_COUNT="1", GIT_CONFIG_VALUE_0=f"https://github.com/{colab.REPOSITORY}")
+    elsewhere["GIT_CONFIG_KEY_0"] = f"url.file://{params.ROOT}/.git.insteadOf"
+    code = colab.first_cell() + "\nimport helpers; print(helpers.__file__)"
+    for _ in range(2):  # the second time it is there
+        command = [sys.executable, "-I", "-c", code]
+        done = subprocess.run(command, cwd=tmp_path, env=elsewhere, capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.splitlines()[-1] == str(tmp_path / "lipsync" / "helpers" / "__init__.py")
+
+
+def test_badges_and_first_cells_name_one_repository():
+    texts = [(params.ROOT / "README.md").read_text()]
+    texts += [(runner.FOLDER / f"{n}.ipynb").read_text() for n in (*params.NOTEBOOKS, params.TRAINING_NOTEBOOK)]
+    found = {name for text in texts for name in re.findall(r"research\.google\.com/github/([^/]+/[^/]+)/blob", text)}
+    assert found == {colab.REPOSITORY}
+    assert all(colab.first_cell() in [c.source for c in nbformat.reads(t, 4).cells] for t in texts[1:])
+
+
+def test_colab_brings_files_and_offers_results(tmp_path, monkeypatch):
+    """With stand-ins for Colab's own modules."""
+    calls = []
+
+    def upload(folder):
+        path = Path(folder, "mine.mp4")
+        path.write_bytes(b"x")
+        return {str(path): b"x"}
+
+    google = types.ModuleType("google.colab")
+    google.__spec__ = importlib.machinery.ModuleSpec("google.colab", None)
+    google.files = types.SimpleNamespace(upload=upload, download=calls.append)
+    google.drive = types.SimpleNamespace(mount=calls.append)
+    monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
+    monkeypatch.setitem(sys.modules, "google.colab", google)
+    p = params.build(video="upload", audio="/content/drive/MyDrive/a.wav", run_dir=tmp_path)
+    assert colab.bring(p) == p and not calls  # not on Colab: nothing happens
+    monkeypatch.setenv("COLAB_RELEASE_TAG", "release")
+    brought = colab.bring(p)
+    assert brought.video == str(tmp_path / "uploads" / "mine.mp4") and calls == ["/content/drive"]
+    colab.offer("out.mp4")
+    assert calls[-1] == "out.mp4"
+
+
+def test_bench_measures_every_stage(tmp_path):
+    video = made_clip(tmp_path / "clip.mkv", "25", 0.6)
+    speech = write_wave(tmp_path / "s.wav", tone(0.6))
+    result = bench.bench(video, speech, (0.4,))
+    assert all(v > 0 for v in result["ms_a_frame_alone"].values() if isinstance(v, float))
+    run_ = result["runs"][0]
+    assert run_["frames"] == 10 and run_["peak_mb"] > 100 and run_["stages"]["lipsync"]["all"] > 0
+    assert set(result["ratios"]) == {"whole_to_summed_stages", "peak_memory_last_to_first", "upstream_fp32_to_fastest"}

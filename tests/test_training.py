@@ -11,7 +11,7 @@ from scipy.signal import correlate
 from helpers import audio, syncnet, weights
 from helpers.__main__ import main
 from helpers.errors import InputError
-from helpers.training import data, generator
+from helpers.training import data, evaluation, generator
 
 
 @pytest.fixture(scope="module")
@@ -116,3 +116,39 @@ def test_expert_finds_the_offset_of_real_speech(clips, tmp_path):
         assert abs(syncnet.score(curve)["offset"]) <= 1
         late = syncnet.similarity(expert, crops[5:], ready.windows(clip, at[:-5]))  # the mouth is 5 frames early
         assert abs(syncnet.score(late)["offset"] - 5) <= 1
+
+
+def test_evaluation_has_the_true_clip_as_anchor(prepared, capsys):
+    folder, _ = prepared
+    assert main(["evaluate", "--model", "compact", "--clips", str(folder), "--json"]) == 0
+    result = json.loads(capsys.readouterr().out)
+    kinds = [row["video"] for row in result["mean"]]
+    assert kinds == ["true", "copied", "own speech", "other speech"] and len(result["clips"]) == 12
+    true, copied, own, other = result["mean"]
+    assert true["sharpness_ratio"] == true["flicker_ratio"] == 1 and "mouth_l1" not in true
+    assert {"mouth_l1", "mouth_psnr", "mouth_ssim", "sync_confidence", "leak"} <= set(own)
+    assert own["mouth_l1"] > 0 and 0 < own["leak"] < 2 and other["sync_confidence"] > copied["sync_confidence"]
+    assert main(["evaluate", "--model", "compact", "--clips", str(folder)]) == 0
+    table = capsys.readouterr().out.splitlines()
+    assert len(table) == 5 and "mouth_psnr" in table[0] and "of 3" in table[1]
+
+
+@pytest.mark.parametrize("args", [[], ["run", "--model", "compact"], ["--model", "compact"]])
+def test_evaluate_says_what_it_needs(args, capsys):
+    assert main(["evaluate", *args]) == 2
+    assert "--clips FOLDER" in capsys.readouterr().err
+
+
+def test_the_sharpest_difference_is_found():
+    faces = np.zeros((6, 96, 96, 3), np.uint8)
+    faces[1], faces[4] = 90, 200
+    assert sorted(evaluation.different(faces)) in ([0, 1, 4], [1, 2, 4], [1, 3, 4], [1, 4, 5])
+
+
+def test_a_copy_leaks_all_and_silence_of_the_reference_nothing(monkeypatch):
+    faces = np.random.default_rng(0).integers(0, 255, (9, 96, 96, 3), dtype=np.uint8)
+    windows = np.zeros((9, 80, 16), np.float32)
+    monkeypatch.setattr(evaluation, "draw", lambda net, windows, faces, passes=1: faces)
+    assert evaluation.leak(None, windows, faces) == pytest.approx(1)
+    monkeypatch.setattr(evaluation, "draw", lambda net, windows, faces, passes=1: np.zeros_like(faces))
+    assert evaluation.leak(None, windows, faces) == 0
