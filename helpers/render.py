@@ -22,7 +22,7 @@ from .plan import Plan
 from .restore import Restorer
 from .wav2lip import FACE
 
-MOVING_PASSES = 3
+MOVING_PASSES = 2
 
 
 def crop_matrix(plan: Plan, n: int) -> np.ndarray:
@@ -118,11 +118,13 @@ def render(
                 continue
             inputs = np.zeros((p.batch_size, FACE, FACE, 3), np.uint8)
             windows = np.zeros((p.batch_size, audio.N_MELS, audio.WINDOW), np.float32)
+            pauses = np.zeros(p.batch_size, np.float32)
             places = [n - first for n in mine]
             inputs[places] = [face_input(frames[n], layer, n, net, pads) for n in mine]
             windows[places] = layer.windows(mine)
+            pauses[places] = 1 - layer.speech[mine]
             clock = _lap(times, "crop", clock)
-            made = _generate(net, windows, inputs, precision, passes(plan, p))
+            made = _generate(net, windows, inputs, precision, passes(plan, p), pauses)
             clock = _lap(times, "network", clock)
             for n in mine:
                 frames[n] = compose(frames[n], made[n - first], layer, n, net, pads, p.blend)
@@ -151,8 +153,11 @@ def runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
     return made
 
 
-def _generate(net: nn.Module, windows: np.ndarray, inputs: np.ndarray, precision: torch.dtype, passes: int) -> list:
-    work = lambda rows: wav2lip.generate(net, windows[rows], inputs[rows], precision, passes)  # noqa: E731
+def _generate(
+    net: nn.Module, windows: np.ndarray, inputs: np.ndarray, precision: torch.dtype, passes: int, pauses: np.ndarray
+) -> list[np.ndarray]:
+    """``wav2lip.generate``, in smaller batches where a GPU's memory is short."""
+    work = lambda rows: wav2lip.generate(net, windows[rows], inputs[rows], precision, passes, pauses[rows])  # noqa: E731
     return list(halving(work, range(len(inputs)), len(inputs)))
 
 
@@ -169,7 +174,7 @@ def preview(plan: Plan, video: str, net: nn.Module, p: Params, n: int) -> dict[s
     seen = face_input(frame, plan, n, net, pads)
     window = plan.windows([n])
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
-    patch = wav2lip.generate(net, window, seen[None], precision, passes(plan, p))[0]
+    patch = wav2lip.generate(net, window, seen[None], precision, passes(plan, p), 1 - plan.speech[[n]])[0]
     made = compose(frame, patch, plan, n, net, pads, p.blend)
     if patch.shape[0] == 6:
         pixels = torch.from_numpy(seen).permute(2, 0, 1)[None].float() / 255

@@ -17,8 +17,9 @@ from .syncnet import ConvBlock, audio_encoder, residual
 
 FACE = 96  # px
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
-COMPACT_CHANNELS = (32, 64, 80, 96, 112)  # at 48, 24, 12, 6 and 3 px
+COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px
 COMPACT_AUDIO_WIDTH = 0.375  # the sync expert's, so that its audio encoder can be the start
+CLOSING_PASSES = 3  # in pauses: a smile or an open mouth takes that many to shut
 ALPHA_BIAS = -2.0  # hardly any paint at first
 
 
@@ -162,15 +163,17 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 @torch.inference_mode()
 def generate(
-    net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 1
-) -> np.ndarray:
+    net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 1,
+    pauses: np.ndarray | None = None,
+) -> np.ndarray:  # fmt: skip
     """One batch: mel windows ``float32 (B, 80, 16)`` and RGB faces ``uint8 (B, 96, 96, 3)`` -> patches.
 
     Upstream's network gives RGB pictures ``float32 (B, 96, 96, 3)`` in [0, 1], the compact one its maps ``float32
     (B, 6, 96, 96)`` (see ``CompactWav2Lip``). Each face is both target and reference, as in Wav2Lip's ``inference.py``.
 
     The compact network is run ``passes`` times, each time on the face that it has just drawn: what one pass leaves of
-    the source's own mouth the next one takes away. The passes' maps are chained, so the frame is warped once.
+    the source's own mouth the next one takes away. The passes' maps are chained, so the frame is warped once. Where
+    ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), more passes follow that shut the mouth, in that share.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -181,11 +184,21 @@ def generate(
     def draw(faces: torch.Tensor) -> torch.Tensor:
         both = network_input(faces, faces).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            return net(mel, both).float()
+            made = net(mel, both).float()
+        if not upstream:  # no mouth is greener than it is red; on strangers the paint sometimes is
+            made[:, 4] = torch.minimum(made[:, 4], made[:, 3])
+        return made
 
     made = draw(pixels)
     if upstream:
         return np.ascontiguousarray(made.cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
     for _ in range(1, passes):
         made = chain_maps(made, draw(warp_and_paint(pixels, made)))
+    if pauses is not None and pauses.any():
+        share = torch.from_numpy(pauses).to(device)[:, None, None, None]
+        for _ in range(CLOSING_PASSES):
+            more = draw(warp_and_paint(pixels, made))
+            more[:, :2] *= share
+            more[:, 2] = 0  # no more paint: layers of it smear
+            made = chain_maps(made, more)
     return made.cpu().numpy()
