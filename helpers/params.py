@@ -97,7 +97,7 @@ class Params:
     )
     restore_unsynced: bool = _p(False, "3", "restore also the faces whose mouth is not re-drawn")
     strength: float = _p(
-        0.5, "3", "how much of the restored face is used, 0 leaves the frame as it is", low=0.0, high=1.0
+        1.0, "3", "how much of the restored face is used, 0 leaves the frame as it is", low=0.0, high=1.0
     )
     clips: str = _p("", "4", "folder of clips of talking people to fine-tune on, empty: the sample")
     steps: int = _p(200, "4", "steps of the fine-tuning, about half a second each on two cores", low=1, high=10**6)

@@ -25,7 +25,7 @@ from .errors import ParameterError, WeightsError
 from .params import Params
 from .wav2lip import choose_device, choose_precision
 
-SHARPEN_AMOUNT = 2.0  # of the unsharp mask at strength 1
+SHARPEN_AMOUNT = 1.0  # of the unsharp mask at strength 1
 SHARPEN_RADIUS = 1.2  # its sigma, in pixels of the network's 96 px face
 
 ALIGNED = 512  # px: side of the square that GFPGAN sees

@@ -23,7 +23,7 @@ from helpers.__main__ import main
 from helpers.errors import RunError
 from helpers.notebook import report
 
-FACE_SECTIONS = {"strip", "timeline", "sound", "network", "mask"}
+FACE_SECTIONS = {"strip", "flicker", "timeline", "sound", "network", "mask"}
 
 
 def sections(page: str) -> list[str]:
@@ -48,11 +48,11 @@ def test_a_whole_run(small_run, tmp_path):
     page = report.write(folder).read_text()
     assert sections(page) == list(report.SECTIONS)
     pictures = embedded(page)
-    assert len(pictures) == 9  # first frames of three videos, six figures
+    assert len(pictures) == 10  # first frames of three videos, seven figures
     assert all(picture.std() > 5 for picture in pictures)
     assert linked(page) == ["lipsync.mp4", "restored.mp4"] and all((folder / name).exists() for name in linked(page))
     assert "a &lt;b&gt; &amp; &#x27;c&#x27;.mkv" in page and "a <b>" not in page
-    assert "crf = 30" in page and "sharpen, strength 0.8" in page and "no limit on the use" in page
+    assert "crf = 30" in page and "compact, strength 0.8" in page and "no limit on the use" in page
     assert not re.search(r"(src|href)=\"(?!data:)[^\"]*//|@import|url\(", page)  # nothing from elsewhere
     assert (folder / "run.json").read_bytes() == before
     assert {x.name for x in folder.iterdir()} == {
@@ -173,7 +173,7 @@ def test_a_browser_shows_the_pictures_and_plays_the_videos(small_run, browse, tm
     page = Path(json.loads(capsys.readouterr().out)["report"])
     assert page.parent == Path(p.run_dir) and linked(page.read_text()) == [f"../{Path(video).name}", "lipsync.mp4"]
     seen = browse(page)
-    assert len(seen["pictures"]) == 6 and min(seen["pictures"]) > 0
+    assert len(seen["pictures"]) == 7 and min(seen["pictures"]) > 0
     assert not seen["scrolls"]  # sideways, on a narrow screen
     if not seen["h264"]:
         pytest.skip("this Chromium was built without H.264")

@@ -1,10 +1,12 @@
 """Restoration: the aligned face, GFPGAN against its authors' network, and the way back into the frame."""
 
 import functools
+import itertools
 import json
 import sys
 import zlib
 from dataclasses import replace
+from fractions import Fraction
 from pathlib import Path
 
 import cv2
@@ -300,3 +302,15 @@ def test_training_runs_and_its_weights_load(tmp_path):
     assert [r["step"] for r in rows] == [2, 4] and all(np.isfinite(list(r.values())).all() for r in rows)
     assert rows[0]["bicubic_sharpness"] < 0.9  # a round trip is softer than the face
     assert isinstance(weights.load(path), CompactRestorer)
+
+
+def test_the_bundled_restorer_sharpens_a_96_px_round_trip_of_strangers(clips):
+    """Faces of four speakers that it never saw, at their own size: a little sharper, at no cost in likeness."""
+    true = []
+    for n in (1, 2, 3, 4):
+        for frame in itertools.islice(media.read_frames(clips / f"grid_v{n}.mpg", Fraction(25)), 5, 60, 10):
+            matrix = faces.crop_matrix(faces.detect(frame)[0, 5:].reshape(5, 2), training.SQUARE)
+            true.append(faces.crop(frame, matrix, training.SQUARE))
+    pictures = torch.from_numpy(np.stack(true)).permute(0, 3, 1, 2).float() / 255
+    result = training.validate(weights.load(weights.locate("restore-compact").path), pictures)
+    assert result["gain_db"] > -0.1 and result["bicubic_sharpness"] + 0.05 < result["sharpness"] < 1.2

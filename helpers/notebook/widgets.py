@@ -24,11 +24,23 @@ from ..params import FIELDS, Params
 from . import player, plots
 
 GROUPS = {
-    "Input": ("video", "audio", "run_dir"),
-    "Face": ("detector", "box", "smooth", "smooth_window", "pads", "allow_no_face"),
-    "Mouth": ("checkpoint", "mel_alignment", "audio_offset_ms", "blend", "passes", "batch_size", "precision", "device"),
+    "Input": ("video", "audio", "run_dir", "rotate", "crop"),
+    "Face": ("detector", "face", "box", "smooth", "smooth_window", "pads", "allow_no_face"),
+    "Mouth": (
+        "checkpoint",
+        "mel_alignment",
+        "audio_offset_ms",
+        "silence",
+        "blend",
+        "passes",
+        "batch_size",
+        "precision",
+        "device",
+    ),
     "Result": ("fps", "length", "fill", "output_size", "fit", "crf"),
-    "Restoration": ("restorer", "strength"),
+    "Restoration": ("restorer", "restorer_checkpoint", "region", "strength", "steady", "restore_unsynced"),
+    "Weights": ("fetch", "accept_licences"),
+    "Training": ("clips", "steps"),
 }
 REST = "More"  # the group of parameters that no other group names
 UPLOADS = {"video": "video/*,image/*", "audio": "audio/*,video/*"}  # parameter -> what the browser offers
