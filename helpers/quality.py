@@ -142,7 +142,7 @@ def identity_drift(made: np.ndarray, source: np.ndarray) -> float:
         cells[round(MOUTH_ROWS[0] * rows) :, round(MOUTH_COLUMNS[0] * columns) : round(MOUTH_COLUMNS[1] * columns)] = 0
         vectors.append(cells.ravel())
     a, b = vectors
-    return float(1 - a @ b / max(1e-9, np.linalg.norm(a) * np.linalg.norm(b)))
+    return max(0.0, float(1 - a @ b / max(1e-9, np.linalg.norm(a) * np.linalg.norm(b))))
 
 
 @functools.cache
