@@ -71,6 +71,8 @@ def sweep(
         raise ParameterError(f"--sort {sort}: no result has this measure; there are {known}")
     sign = 1 if sort.startswith(LOWER_IS_BETTER) else -1
     rows.sort(key=lambda row: sign * row[sort] if row.get(sort) is not None else np.inf)
+    first = ("run", *dict.fromkeys(name for values in combinations for name in values), sort)
+    rows = [{k: row[k] for k in (*(n for n in first if n in row), *(k for k in row if k not in first))} for row in rows]
     report.write_text(out / TABLE, json.dumps(dict(sort=sort, rows=rows), indent=1))
     report.write_text(out / PAGE, _page(out, rows, sort))
     return dict(page=str((out / PAGE).resolve()), best=rows[0])
@@ -116,5 +118,5 @@ def _contact_sheet(out: Path, rows: list[dict[str, Any]]) -> str:
         for n, frame in zip(chosen, run.frames_of(folder / run.OUTPUTS["restored"], plan, chosen), strict=True):
             x1, y1, x2, y2 = render.face_rectangle(plan, n) if plan.redrawn[n] else (0, 0, *plan.size)
             pictures.append(frame[y1:y2, x1:x2])
-            titles.append(f"{row['run'][:36]}, {n / float(plan.fps):.1f} s" if n == chosen[0] else f"{n}")
+            titles.append(f"run {row['run'][:3]}, {n / float(plan.fps):.1f} s")
     return report.png(plots.strip(pictures, titles, rows=len(rows)))
