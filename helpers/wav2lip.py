@@ -181,7 +181,7 @@ def generate(
     pixels = pixels.permute(0, 3, 1, 2).float() / 255
     mel = torch.from_numpy(windows)[:, None].to(device, non_blocking=True)
 
-    def draw(faces: torch.Tensor) -> torch.Tensor:
+    def draw(faces: torch.Tensor, mel: torch.Tensor = mel) -> torch.Tensor:
         both = network_input(faces, faces).contiguous(memory_format=torch.channels_last)
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             made = net(mel, both).float()
@@ -194,11 +194,14 @@ def generate(
         return np.ascontiguousarray(made.cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
     for _ in range(1, passes):
         made = chain_maps(made, draw(warp_and_paint(pixels, made)))
-    if pauses is not None and pauses.any():
-        share = torch.from_numpy(pauses).to(device)[:, None, None, None]
+    quiet = np.flatnonzero(pauses) if pauses is not None else []
+    if len(quiet):
+        share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
+        shut = made[quiet]
         for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels, made))
+            more = draw(warp_and_paint(pixels[quiet], shut), mel[quiet])
             more[:, :2] *= share
             more[:, 2] = 0  # no more paint: layers of it smear
-            made = chain_maps(made, more)
+            shut = chain_maps(shut, more)
+        made[quiet] = shut
     return made.cpu().numpy()

@@ -212,3 +212,14 @@ def test_compact_weights_are_small():
     total = sum((weights.FOLDER / f"{n}-compact.safetensors").stat().st_size for n in ("wav2lip", "sync"))
     assert total < 8.5e6
     assert sum(p.numel() for p in CompactWav2Lip().parameters()) < 3e6
+
+
+def test_pauses_shut_the_mouth_of_their_own_frames_only():
+    net = weights.load(weights.locate("compact").path)
+    rng = np.random.default_rng(0)
+    faces = rng.integers(0, 255, (4, 96, 96, 3), dtype=np.uint8)
+    windows = rng.uniform(-4, 4, (4, 80, 16)).astype(np.float32)
+    plain = generate(net, windows, faces, passes=2)
+    paused = generate(net, windows, faces, passes=2, pauses=np.array([0, 1, 0, 0.5], np.float32))
+    assert (paused[[0, 2]] == plain[[0, 2]]).all()
+    assert all(np.abs(paused[n, :2] - plain[n, :2]).max() > 1e-3 for n in (1, 3))
