@@ -21,6 +21,11 @@ CHUNK = 1 << 20  # bytes read at once, at most
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
 
 
+def is_web_page(start: bytes) -> bool:
+    """Are these the first bytes of an HTML page?"""
+    return start.lstrip().lower().startswith((b"<!doctype", b"<html"))
+
+
 class _Refused(Exception):
     """A mirror failed; the text says how, in a few words."""
 
@@ -95,7 +100,7 @@ def _receive(url: str, part: Path, size: int, progress: Progress | None) -> int:
             start = 0
         _check_headers(response, start, size)
         chunk = _read(response)
-        if not start and chunk.lstrip().lower().startswith((b"<!doctype", b"<html")):
+        if not start and is_web_page(chunk):
             raise _Refused("a web page instead of the file")
         done = start
         with part.open("ab" if start else "wb", buffering=0) as file:

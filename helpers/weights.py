@@ -193,7 +193,7 @@ def _read_safetensors(path: Path) -> tuple[str, dict]:
 def read_pickle(path: Path) -> dict[str, torch.Tensor]:
     """The state dict of a checkpoint, keys without ``module.``; no code in the file can run. Raises WeightsError."""
     with path.open("rb") as file:
-        if file.read(15).lstrip().lower().startswith((b"<!doctype", b"<html")):
+        if download.is_web_page(file.read(64)):
             raise WeightsError(f"{path} is a web page saved under the name of weights; download the file itself")
     try:
         with warnings.catch_warnings(action="ignore"):  # torch's own word on TorchScript: ours follows

@@ -35,6 +35,13 @@ def made_clip(path: Path, rate: str = "25", seconds: float = 2.0, size: str = "1
     return str(path)
 
 
+def spoken_clip(path: Path, start: float = 0.0, seconds: float = 60.0) -> str:
+    """A part of the sample's face with the same part of its speech."""
+    cut = ("-ss", start, "-t", seconds)
+    ffmpeg(*cut, "-i", SAMPLE_VIDEO, *cut, "-i", SAMPLE_SPEECH, "-map", "0:v", "-map", "1:a", "-shortest", path)
+    return str(path)
+
+
 def tone(seconds: float, rate: int = 16000) -> np.ndarray:
     """The waveform behind the golden numbers of ``test_golden``."""
     t = np.arange(int(rate * seconds)) / rate

@@ -12,7 +12,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
-from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
+from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, spoken_clip, tone, write_wave
 
 from helpers import bench, media, params, weights
 from helpers.notebook import colab, runner
@@ -128,20 +128,7 @@ def test_silence_and_digital_zero_make_a_video(tmp_path):
 def test_training_notebook_runs_on_a_folder_of_clips(tmp_path):
     (tmp_path / "clips").mkdir()
     for n, start in enumerate((0.0, 1.2)):
-        cut = ("-ss", start, "-t", 1.2)
-        ffmpeg(
-            *cut,
-            "-i",
-            SAMPLE_VIDEO,
-            *cut,
-            "-i",
-            SAMPLE_SPEECH,
-            "-map",
-            "0:v",
-            "-map",
-            "1:a",
-            tmp_path / f"clips/{n}.mp4",
-        )
+        spoken_clip(tmp_path / "clips" / f"{n}.mp4", start, 1.2)
     runner.execute("04_train", tmp_path, dict(run_dir=str(tmp_path), clips=str(tmp_path / "clips"), steps=20))
     last = nbformat.read(tmp_path / "04_train.ipynb", as_version=4).cells[-1].outputs[0].text
     result = json.loads(last)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, tone
+from conftest import spoken_clip, tone
 from scipy.signal import correlate
 
 from helpers import audio, syncnet, weights
@@ -19,20 +19,7 @@ def prepared(tmp_path_factory):
     folder = tmp_path_factory.mktemp("clips")
     (folder / "her").mkdir()
     for n, start in enumerate((0.0, 0.7, 1.4)):
-        cut = ("-ss", start, "-t", "1.4")
-        ffmpeg(
-            *cut,
-            "-i",
-            SAMPLE_VIDEO,
-            *cut,
-            "-i",
-            SAMPLE_SPEECH,
-            "-map",
-            "0:v",
-            "-map",
-            "1:a",
-            folder / "her" / f"{n}.mp4",
-        )
+        spoken_clip(folder / "her" / f"{n}.mp4", start, 1.4)
     out = folder.parent / "trained"
     index = data.prepare(folder, out / "prepared", workers=1)
     assert [c["split"] for c in index["clips"]] == ["train", "validation", "train"] and not index["skipped"]

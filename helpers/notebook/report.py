@@ -232,21 +232,29 @@ def _page(
         for name, (title, text) in SECTIONS.items()
         if name in bodies
     )
+    title = f"Lip-sync report: {video}, {sound}"
+    warning = REDRAWN if plan.redrawn.any() else PASSED
+    header = f"""<h1>{video} speaks {sound}</h1>
+<p class="quiet">Lip-sync report, {made[:16].replace("T", " ")} UTC.<br>{warning}</p>"""
+    return document(title, header, "".join(sections))
+
+
+def document(title: str, header: str, sections: str) -> str:
+    """A whole HTML page from its parts, which are escaped already."""
     return f"""<!DOCTYPE html>
 <html lang="en">
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Lip-sync report: {video}, {sound}</title>
+<title>{title}</title>
 <style>{STYLE}</style>
 </head>
 <body>
 <main>
 <header>
-<h1>{video} speaks {sound}</h1>
-<p class="quiet">Lip-sync report, {made[:16].replace("T", " ")} UTC.<br>{REDRAWN if plan.redrawn.any() else PASSED}</p>
+{header}
 </header>
-{"".join(sections)}
+{sections}
 </main>
 </body>
 </html>

@@ -83,26 +83,13 @@ def _page(out: Path, rows: list[dict[str, Any]], sort: str) -> str:
     links = "".join(
         f'<li><a href="{html.escape(row["run"])}/report.html">{html.escape(row["run"])}</a></li>' for row in done
     )
-    return f"""<!DOCTYPE html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>Parameter sweep</title>
-<style>{report.STYLE}</style>
-</head>
-<body>
-<main>
-<header><h1>Parameter sweep: {len(rows)} runs, best {html.escape(sort.replace("_", " "))} first</h1>
-<p class="quiet">Measures of the restored videos. {report.REDRAWN}</p></header>
-<section><h2>Table</h2><div class="wide">{plots.table(rows).data}</div></section>
+    header = f"""<h1>Parameter sweep: {len(rows)} runs, best {html.escape(sort.replace("_", " "))} first</h1>
+<p class="quiet">Measures of the restored videos. {report.REDRAWN}</p>"""
+    sections = f"""<section><h2>Table</h2><div class="wide">{plots.table(rows).data}</div></section>
 <section><h2>The same moments of each result</h2>
 <div class="wide"><img src="{_contact_sheet(out, done)}" alt="contact sheet"></div></section>
-<section><h2>Reports</h2><ul>{links}</ul></section>
-</main>
-</body>
-</html>
-"""
+<section><h2>Reports</h2><ul>{links}</ul></section>"""
+    return report.document("Parameter sweep", header, sections)
 
 
 def _contact_sheet(out: Path, rows: list[dict[str, Any]]) -> str:

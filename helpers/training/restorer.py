@@ -18,7 +18,7 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .. import faces, media
+from .. import faces, media, weights
 from ..compact_restorer import CompactRestorer
 from ..errors import InputError
 from . import data
@@ -149,8 +149,6 @@ def train(
     seed: int = 0,
 ) -> Path:
     """Train on a folder of ``collect``; returns ``out/restore-compact.safetensors``."""
-    from .. import weights
-
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     index = json.loads((collected / "faces.json").read_text())
