@@ -1,13 +1,15 @@
 """The compact restorer's training: undo what the lip-sync does to a face.
 
-A true face is shrunk and blown up again (a 96 px picture in a larger face), softened around the mouth alone (paint),
-now and then made noisy or compressed, or left as it is, so that a sharp face is left alone. Losses: L1, L1 of the
-differences between neighbours, and how far the local amount of detail is from the true one. The last costs some PSNR:
-without it the result stays as soft as it came, for most fine detail cannot be foretold.
+Pieces of true faces, turned and mirrored at random and in other colours, so that textures are learnt and not one
+man's features. A piece comes as the compact lip-sync draws that very frame to its own sound (a painted mouth), or it is
+shrunk and blown up again (a 96 px picture in a larger face), softened in a spot, now and then made noisy or compressed,
+or left as it is, so that a sharp face is left alone. Losses: L1, L1 of the differences between neighbours, and how far
+the local amount of detail is from the true one: most detail of a painted mouth cannot be foretold, only its amount.
 """
 
 from __future__ import annotations
 
+import collections
 import json
 import math
 from pathlib import Path
@@ -18,51 +20,73 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .. import faces, media, weights
+from .. import audio, blend, faces, media, wav2lip, weights
 from ..compact_restorer import CompactRestorer
 from ..errors import InputError
+from ..wav2lip import CompactWav2Lip, choose_device
 from . import data
-from .checkpoint import Averaged, run_training, save_weights
+from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import FPS
 
 SQUARE = 144  # px: faces of 140 px, as they are
 EVERY = 5  # frames
 CLIPS_A_SPEAKER = 250
+LOWEST = 96  # px: side of the picture that a face is drawn in
 LEARNING_RATE = 1e-3
 BATCH = 16
-PATCH = 96  # px, of the square
+PATCH = 72  # px, of the square
 GRADIENT_WEIGHT = 0.5
-DETAIL_WEIGHT = 1.0
+DETAIL_WEIGHT = 0.5  # more makes it sharper than the true face, and less like it
 DETAIL_AREA = 8  # px: side of the squares in which detail is summed
 UNTOUCHED = 0.1  # share of samples to which nothing is done
+PAINTED = 0.4  # share of samples as the lip-sync draws them
 
 
 def collect(folder: Path, out: Path) -> dict:
-    """Steadied face squares of a folder's clips: ``faces.raw`` (uint8, 144 x 144 RGB) and ``faces.json``. What is there
-    already is kept."""
+    """Steadied face squares of a folder's clips, ``uint8 (144, 144, 3)`` RGB, in ``faces.raw``: each as it is, then as
+    the compact lip-sync draws it to its own sound. ``faces.json`` says whose. What is there already is kept."""
     index_path = out / "faces.json"
     if index_path.exists():
         return json.loads(index_path.read_text())
     out.mkdir(parents=True, exist_ok=True)
+    net = weights.load(weights.locate("compact").path)
     counts: dict[str, int] = {}
-    splits: list[bool] = []
+    speakers, splits = [], []
     with (out / "faces.raw").open("wb") as file:
         for clip in tqdm(data.list_clips(folder)):
             key = clip["speaker"] + clip["split"]
             counts[key] = counts.get(key, 0) + 1
             if counts[key] > CLIPS_A_SPEAKER:
                 continue
-            frames = list(media.read_frames(folder / clip["file"], FPS))[::EVERY]
-            for frame, found in zip(frames, faces.detect_all(frames), strict=True):
-                if len(found):
-                    matrix = faces.crop_matrix(found[0, 5:].reshape(5, 2), SQUARE)
-                    faces.crop(frame, matrix, SQUARE).tofile(file)
-                    splits.append(clip["split"] == "train")
+            for square, painted in zip(*_squares(folder / clip["file"], net), strict=True):
+                square.tofile(file)
+                painted.tofile(file)
+                speakers.append(clip["speaker"])
+                splits.append(clip["split"] == "train")
     if not any(splits):
         raise InputError(f"{folder} holds no clip with a face to train on")
-    index = dict(faces=len(splits), train=splits)
+    index = dict(faces=len(splits), train=splits, speakers=speakers)
     index_path.write_text(json.dumps(index))
     return index
+
+
+def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Faces of every fifth frame of a clip, and the same re-drawn; a clip without sound is re-drawn to silence."""
+    frames = list(media.read_frames(path, FPS))
+    wave = media.read_audio(path) if media.probe(path).has_audio else np.zeros(0, np.float32)
+    mel = audio.melspectrogram(wave)
+    heard = audio.mel_windows(mel, audio.window_starts(len(frames), FPS, mel.shape[1]))[::EVERY]
+    frames = frames[::EVERY]
+    found = list(faces.detect_all(frames))
+    seen = [n for n, boxes in enumerate(found) if len(boxes)]
+    squares = [faces.crop(frames[n], faces.crop_matrix(found[n][0, 5:].reshape(5, 2), SQUARE), SQUARE) for n in seen]
+    if not seen:
+        return [], []
+    shrink = LOWEST / SQUARE
+    matrix = np.array([[shrink, 0, (shrink - 1) / 2], [0, shrink, (shrink - 1) / 2]])
+    small = np.stack([faces.crop(square, matrix, LOWEST) for square in squares])
+    maps = wav2lip.generate(net, heard[seen], small, wav2lip.choose_precision("auto", torch.device("cpu")))
+    return squares, [blend.apply_maps(square, m, matrix, None) for square, m in zip(squares, maps, strict=True)]
 
 
 def round_trip(pictures: torch.Tensor, factor: float) -> torch.Tensor:
@@ -80,8 +104,9 @@ def damage(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
             made.append(picture)
             continue
         bad = picture
-        if rng.random() < 0.85:
-            bad = round_trip(bad, math.exp(rng.uniform(math.log(1.1), math.log(2.6))))
+        if rng.random() < 0.9:
+            usual = rng.random() < 0.5
+            bad = round_trip(bad, SQUARE / LOWEST if usual else math.exp(rng.uniform(math.log(1.1), math.log(2.2))))
         if rng.random() < 0.4:  # soft paint: a blurred ellipse
             size = picture.shape[-1]
             soft = round_trip(bad, rng.uniform(1.5, 4.0))
@@ -121,16 +146,29 @@ def decibels(a: torch.Tensor, b: torch.Tensor) -> float:
 
 def sharpness(pictures: torch.Tensor) -> float:
     """Mean variance of the Laplacian of grey pictures ``(B, 3, S, S)`` in [0, 1], in (grey levels)^2."""
-    grey = (pictures.clamp(0, 1).mean(dim=1) * 255).numpy()
+    grey = (pictures.clamp(0, 1).mean(dim=1) * 255).cpu().numpy()
     return float(np.mean([cv2.Laplacian(g, cv2.CV_32F).var() for g in grey]))
+
+
+def pieces(squares: np.ndarray, rows: np.ndarray, rng: np.random.Generator) -> tuple[torch.Tensor, torch.Tensor]:
+    """Pieces of some squares ``uint8 (N, 2, 144, 144, 3)``, turned, mirrored and recoloured: true ones and re-drawn
+    ones, ``(B, 3, 72, 72)`` each."""
+    made = []
+    for row in rows:
+        x, y = rng.integers(0, SQUARE - PATCH + 1, 2)
+        pair = np.rot90(squares[row, :, y : y + PATCH, x : x + PATCH], rng.integers(4), (1, 2))
+        pair = pair[:, :, :: rng.choice((-1, 1)), rng.permutation(3)] / np.float32(255)
+        made.append(pair ** np.float32(rng.uniform(0.7, 1.4)) * np.float32(rng.uniform(0.7, 1.1)))
+    pairs = torch.from_numpy(np.stack(made).clip(0, 1)).permute(1, 0, 4, 2, 3).contiguous()
+    return pairs[0], pairs[1]
 
 
 @torch.no_grad()
 def validate(net: CompactRestorer, true: torch.Tensor) -> dict[str, float]:
     """The 96 px round trip of true faces ``(B, 3, 144, 144)``: dB above bicubic, sharpness as ratios to the true."""
-    soft = round_trip(true, SQUARE / 96).clamp(0, 1)
-    with torch.autocast("cpu", torch.bfloat16):
-        made = net(soft).clamp(0, 1)
+    soft = round_trip(true, SQUARE / LOWEST).clamp(0, 1)
+    with mixed_precision(true.device):
+        made = net(soft).float().clamp(0, 1)
     bicubic, mended = decibels(soft, true), decibels(made, true)
     own = sharpness(true)
     return dict(
@@ -152,25 +190,25 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     index = json.loads((collected / "faces.json").read_text())
-    squares = np.memmap(collected / "faces.raw", np.uint8, "r", shape=(index["faces"], SQUARE, SQUARE, 3))
+    squares = np.memmap(collected / "faces.raw", np.uint8, "r", shape=(index["faces"], 2, SQUARE, SQUARE, 3))
     mine = np.flatnonzero(index["train"])
+    count = collections.Counter(index["speakers"][row] for row in mine)
+    weight = np.array([count[index["speakers"][row]] ** -0.5 for row in mine])  # as in data.Clips
     held = np.flatnonzero(~np.array(index["train"]))[:32]
-    tensor = lambda rows: torch.from_numpy(squares[np.sort(rows)]).permute(0, 3, 1, 2).float() / 255  # noqa: E731
+    tensor = lambda rows: torch.from_numpy(squares[rows, 0]).permute(0, 3, 1, 2).float() / 255  # noqa: E731
     net = CompactRestorer()
     if start:
         net.load_state_dict(weights.load(start).state_dict())
-    net = net.to(memory_format=torch.channels_last)
+    device = choose_device("auto")
+    net = net.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4, fused=True)
     averaged = Averaged(net)
 
     def one_step(step: int, share: float) -> dict:
-        true = tensor(rng.choice(mine, BATCH))
-        bad = damage(true, rng)
-        x, y = rng.integers(0, SQUARE - PATCH + 1, 2)
-        true, bad = (p[..., y : y + PATCH, x : x + PATCH] for p in (true, bad))
-        if rng.random() < 0.5:
-            true, bad = true.flip(-1), bad.flip(-1)
-        with torch.autocast("cpu", torch.bfloat16):
+        true, painted = pieces(squares, rng.choice(mine, BATCH, p=weight / weight.sum()), rng)
+        drawn = torch.from_numpy(rng.random(BATCH) < PAINTED)[:, None, None, None]
+        true, bad = true.to(device), torch.where(drawn, painted, damage(true, rng)).to(device)
+        with mixed_precision(device):
             made = net(bad.contiguous(memory_format=torch.channels_last))
         l1, gradient = (made - true).abs().mean(), _gradient_error(made, true)
         detail = (_detail(made) - _detail(true)).abs().mean()
@@ -184,7 +222,7 @@ def train(
         )
 
     def check(step: int) -> dict:
-        return validate(averaged.net, tensor(held)) if len(held) else {}
+        return validate(averaged.net, tensor(held).to(device)) if len(held) else {}
 
     done = run_training(out, "restorer", net, optimiser, averaged, steps, one_step, check, every, minutes)
     path = out / "restore-compact.safetensors"
