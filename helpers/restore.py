@@ -9,8 +9,10 @@ from __future__ import annotations
 import functools
 import importlib
 import sys
+import time
 import zlib
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -174,6 +176,12 @@ def gfpgan(
     return [paste(*row, region, strength) for row in zip(frames, faces_, aligned, landmarks, strict=True)]
 
 
+def compact_size(matrices: Sequence[np.ndarray]) -> int:
+    """Side of the compact restorer's square in px, for faces with these crop matrices."""
+    side = max(blend.face_size(m) for m in matrices) * COMPACT_ZOOM
+    return int(np.clip(32 * round(side / 32), 64, COMPACT_SIZE))  # in few steps: a size that changes would flicker
+
+
 @torch.inference_mode()
 def compact(
     net: nn.Module, frames: Sequence[np.ndarray], landmarks: Sequence[np.ndarray], matrices: Sequence[np.ndarray],
@@ -187,8 +195,7 @@ def compact(
     if not frames:
         return []
     device = next(net.parameters()).device
-    side = max(blend.face_size(m) for m in matrices) * COMPACT_ZOOM
-    size = int(np.clip(32 * round(side / 32), 64, COMPACT_SIZE))  # in few steps: a size that changes would flicker
+    size = compact_size(matrices)
     placed = [faces.crop_matrix(points, size, COMPACT_ZOOM) for points in landmarks]
     squares = np.stack([faces.crop(frame, matrix, size) for frame, matrix in zip(frames, placed, strict=True)])
 
@@ -213,9 +220,36 @@ def steadied(changes: Sequence[np.ndarray], runs: Sequence[int], steady: float) 
     return made
 
 
+def _back(picture: np.ndarray, matrix: np.ndarray, x1: int, y1: int, x2: int, y2: int) -> np.ndarray:
+    """What a square holds, in a rectangle of the frame; ``matrix`` maps frame to square."""
+    local = matrix.copy()
+    local[:, 2] += matrix[:, :2] @ (x1, y1)
+    return cv2.warpAffine(picture, local, (x2 - x1, y2 - y1), flags=cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP)
+
+
+def area(
+    frame: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray, region: str, window: np.ndarray
+) -> tuple[tuple[int, int, int, int], np.ndarray]:
+    """Rectangle x1, y1, x2, y2 of a frame in which a region lies, and the mask there, ``float32``.
+
+    ``window`` ``float32 (size, size)`` says how much of the restored square may be used, ``matrix`` maps frame to
+    square. The mask is empty where the region lies outside the frame.
+    """
+    height, width = frame.shape[:2]
+    if region == "mouth":
+        place, mask = blend.local_mask(landmarks, width, height)
+    else:
+        place, mask = blend.face_rectangle(matrix, width, height, len(window)), np.float32(1)
+    if place[2] <= place[0] or place[3] <= place[1]:
+        return place, np.zeros((0, 0), np.float32)
+    return place, mask * _back(window, matrix, *place)
+
+
 @functools.cache
-def _oval(size: int) -> np.ndarray:
-    """The region "face" in a square of the compact networks' kind, ``float32 (size, size)``."""
+def _oval(region: str, size: int) -> np.ndarray:
+    """How much of the compact restorer's square a region may use, ``float32 (size, size)``."""
+    if region == "mouth":
+        return np.ones((size, size), np.float32)
     line = (np.arange(size) + 0.5) / size
     return blend.fade((1 - np.hypot((line[None] - 0.5) / 0.42, (line[:, None] - 0.52) / 0.46)) / blend.FEATHER)
 
@@ -224,22 +258,51 @@ def add(
     frame: np.ndarray, change: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray, region: str, strength: float
 ) -> np.ndarray:
     """A new frame with a change ``float32 (size, size, 3)`` of grey levels in it; ``matrix`` maps frame to square."""
-    height, width = frame.shape[:2]
-    size = len(change)
-    if region == "mouth":
-        (x1, y1, x2, y2), mask = blend.local_mask(landmarks, width, height)
-    else:
-        (x1, y1, x2, y2), mask = blend.face_rectangle(matrix, width, height, size), None
-    if x2 <= x1 or y2 <= y1:
+    (x1, y1, x2, y2), mask = area(frame, matrix, landmarks, region, _oval(region, len(change)))
+    if not mask.size:
         return frame
-    local = matrix.copy()
-    local[:, 2] += matrix[:, :2] @ (x1, y1)
-    flags = cv2.INTER_LINEAR | cv2.WARP_INVERSE_MAP
-    there = cv2.warpAffine(np.ascontiguousarray(change), local, (x2 - x1, y2 - y1), flags=flags)
-    if mask is None:
-        mask = cv2.warpAffine(_oval(size), local, (x2 - x1, y2 - y1), flags=flags)
+    there = _back(np.ascontiguousarray(change), matrix, x1, y1, x2, y2)
     made = frame[y1:y2, x1:x2] + (strength * mask)[..., None] * there
     return blend.put(frame, made.astype(np.float32), x1, y1, None)
+
+
+def look(p: Params, frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray) -> dict[str, np.ndarray]:
+    """One face on its way through a run's restorer at full strength; ``matrix`` is its crop matrix.
+
+    ``aligned``: the square that the restorer sees, ``restored``: the same with its whole face restored, both ``uint8
+    (size, size, 3)``; ``mask`` ``float32 (H, W)``: what of it is used; ``made``: the frame with it.
+    """
+    name = choose(p.restorer)
+    region = {"sharpen": "mouth", "gfpgan_reference": "face"}.get(name, p.region)
+    if name.startswith("gfpgan"):
+        square, size, window = align_matrix(landmarks), ALIGNED, _window(region)
+    else:
+        size = compact_size([matrix])
+        square, window = faces.crop_matrix(landmarks, size, COMPACT_ZOOM), _oval(region, size) * (name != "none")
+    made, whole = (
+        make(replace(p, strength=1.0, region=part))([frame], [landmarks], [matrix], [0])[0] for part in (region, "face")
+    )
+    mask = np.zeros(frame.shape[:2], np.float32)
+    (x1, y1, x2, y2), part = area(frame, square, landmarks, region, window)
+    if part.size:
+        mask[y1:y2, x1:x2] = part
+    return dict(aligned=faces.crop(frame, square, size), restored=faces.crop(whole, square, size), mask=mask, made=made)
+
+
+def beside_reference(
+    p: Params, frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray
+) -> dict[str, tuple[np.ndarray, float]]:
+    """A frame by the run's restorer and by ``gfpgan_reference``, at full strength: new frames and seconds.
+
+    Loading is not in the times; the reference's hold a detection and a parsing of its own. Raises WeightsError or
+    ParameterError where the reference cannot run.
+    """
+    made = {}
+    for name in (choose(p.restorer), "gfpgan_reference"):
+        work = make(replace(p, restorer=name, strength=1.0))
+        started = time.perf_counter()
+        made[name] = (work([frame], [landmarks], [matrix], [0])[0], time.perf_counter() - started)
+    return made
 
 
 def drawn_twice(p: Params, frame: np.ndarray, landmarks: np.ndarray) -> dict[str, list[np.ndarray]]:
@@ -270,18 +333,13 @@ def paste(
     frame: np.ndarray, face: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray, region: str, strength: float
 ) -> np.ndarray:
     """A new frame with an aligned face ``uint8 (512, 512, 3)`` in it; ``matrix`` maps the frame to the square."""
-    height, width = frame.shape[:2]
-    if region == "mouth":
-        (x1, y1, x2, y2), mask = blend.local_mask(landmarks, width, height)
-    else:
-        (x1, y1, x2, y2), mask = blend.face_rectangle(matrix, width, height, ALIGNED), 1.0
-    if x2 <= x1 or y2 <= y1:
+    (x1, y1, x2, y2), mask = area(frame, matrix, landmarks, region, _window(region))
+    if not mask.size:
         return frame
     back = cv2.invertAffineTransform(matrix)
     back[:, 2] -= (x1, y1)
-    mask = strength * mask * cv2.warpAffine(_window(region), back, (x2 - x1, y2 - y1))
     made = faces.crop(face, back, max(x2 - x1, y2 - y1))[: y2 - y1, : x2 - x1]
-    return blend.put(frame, made.astype(np.float32), x1, y1, mask.astype(np.float32))
+    return blend.put(frame, made.astype(np.float32), x1, y1, np.float32(strength) * mask)
 
 
 def import_gfpgan() -> Any:

@@ -17,7 +17,7 @@ from conftest import SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
 from torch import nn
 
-from helpers import faces, media, params, plan as plans, render, restore, run, weights
+from helpers import bench, faces, media, params, plan as plans, render, restore, run, weights
 from helpers.compact_restorer import CompactRestorer
 from helpers.errors import ParameterError, WeightsError
 from helpers.training import restorer as training
@@ -314,3 +314,57 @@ def test_the_bundled_restorer_sharpens_a_96_px_round_trip_of_strangers(clips):
     pictures = torch.from_numpy(np.stack(true)).permute(0, 3, 1, 2).float() / 255
     result = training.validate(weights.load(weights.locate("restore-compact").path), pictures)
     assert result["gain_db"] > -0.1 and result["bicubic_sharpness"] + 0.05 < result["sharpness"] < 1.2
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="no gfpgan for this Python")
+def test_the_reference_repeats_its_own_pixels(seeded_gfpgan, sample, tmp_path):
+    """Its noise hangs on the frame alone: the same frame comes out the same, whatever was drawn in between."""
+    restore.import_gfpgan()
+    from facexlib.detection.retinaface import RetinaFace
+    from facexlib.parsing.parsenet import ParseNet
+
+    bench.save_random(
+        RetinaFace(network_name="resnet50", half=False, device="cpu"),
+        tmp_path / weights.registry()["gfpgan-detection"]["file"],
+    )
+    bench.save_random(
+        ParseNet(in_size=512, out_size=512, parsing_ch=19), tmp_path / weights.registry()["gfpgan-parsing"]["file"]
+    )
+    frame, points = sample
+    tool = restore.reference(seeded_gfpgan, CPU, tmp_path)
+    first = restore.enhance(tool, frame, 1.0, points)
+    torch.randn(7)
+    assert np.array_equal(first, restore.enhance(tool, frame, 1.0, points)) and not np.array_equal(first, frame)
+
+
+@pytest.mark.parametrize(("restorer", "region"), [("compact", "mouth"), ("compact", "face"), ("sharpen", "mouth")])
+def test_what_is_shown_of_a_restorer_is_what_it_does(restorer, region, sample):
+    frame, points = sample
+    p = params.build(restorer=restorer, region=region, strength=0.2)
+    view = restore.look(p, frame, points, faces.crop_matrix(points, 96))
+    changed = (view["made"] != frame).any(axis=2)
+    assert changed.any() and view["mask"].shape == frame.shape[:2] and view["mask"].max() > 0.99
+    assert not (changed & (view["mask"] == 0)).any()
+    assert view["aligned"].shape == view["restored"].shape and (view["aligned"] != view["restored"]).any()
+
+
+def test_no_restorer_has_no_mask(sample):
+    frame, points = sample
+    view = restore.look(params.build(restorer="none"), frame, points, faces.crop_matrix(points, 96))
+    assert np.array_equal(view["made"], frame) and not view["mask"].any()
+    assert np.array_equal(view["aligned"], view["restored"])
+
+
+def test_beside_the_reference_both_are_at_full_strength(sample, monkeypatch):
+    frame, points = sample
+    asked = []
+
+    def made(p):
+        asked.append((p.restorer, p.strength))
+        return lambda frames, *_: [np.full_like(f, len(asked)) for f in frames]
+
+    monkeypatch.setattr(restore, "make", made)
+    pair = restore.beside_reference(params.build(restorer="gfpgan", strength=0.3), frame, points, None)
+    assert asked == [("gfpgan", 1.0), ("gfpgan_reference", 1.0)] and list(pair) == ["gfpgan", "gfpgan_reference"]
+    assert [int(picture[0, 0, 0]) for picture, _ in pair.values()] == [1, 2]
+    assert all(seconds >= 0 for _, seconds in pair.values())

@@ -6,6 +6,8 @@ import re
 from dataclasses import asdict
 from pathlib import Path
 
+import cv2
+import numpy as np
 import pytest
 from conftest import FACE_BOX, made_clip, tone, write_wave
 
@@ -163,3 +165,17 @@ def test_a_clip_without_faces_has_no_preview(small_form, pretend_faces):
     small_form.controls["allow_no_face"].value = True
     small_form.preview_button.click()
     assert text(shown(small_form)["text/html"]).startswith("no frame has a face")
+
+
+def test_the_strength_slider_mixes_the_two_pictures():
+    before, after = np.full((4, 6, 3), 40, np.uint8), np.full((4, 6, 3), (240, 140, 40), np.uint8)
+    slider, box = widgets.strength_slider(before, after, 1.0)
+
+    def picture() -> np.ndarray:
+        return cv2.imdecode(np.frombuffer(box.children[1].value, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+
+    assert box.children[0] is slider and np.array_equal(picture(), after)
+    slider.value = 0.5
+    assert (picture() == (140, 90, 40)).all()
+    slider.value = 0.0
+    assert np.array_equal(picture(), before)

@@ -274,14 +274,13 @@ def mask_view(view: dict[str, np.ndarray], plan: Plan, n: int) -> Figure:
     return figure
 
 
-def restoration(frame: np.ndarray, restored: np.ndarray, plan: Plan, n: int) -> Figure:
-    """A face before and after the restorer, what it changed, and the frame with it."""
-    x1, y1, x2, y2 = render.face_rectangle(plan, n)
-    before, after = frame[y1:y2, x1:x2], restored[y1:y2, x1:x2]
-    change = after.astype(float) - before
-    shown = np.clip(128 + 4 * change, 0, 255).astype(np.uint8)
-    titles = [f"face of frame {n}", "restored", "change x 4 (grey: none)", "back in the frame"]
-    return strip([before, after, shown, restored], titles)
+def restoration(view: dict[str, np.ndarray], n: int) -> Figure:
+    """A face on its way through the restorer (``restore.look``'s result) and what it changed there."""
+    aligned, restored, mask = view["aligned"], view["restored"], view["mask"][..., None]
+    change = np.clip(128 + 4 * (restored.astype(float) - aligned), 0, 255).astype(np.uint8)
+    green = view["made"] * (1 - 0.5 * mask) + np.array([77, 212, 120]) * 0.5 * mask
+    titles = [f"face of frame {n}", "restored", "change x 4 (grey: none)", "mask", "back in the frame"]
+    return strip([aligned, restored, change, green.astype(np.uint8), view["made"]], titles)
 
 
 def difference_pairs(pairs: dict[str, Sequence[np.ndarray]]) -> Figure:

@@ -14,8 +14,10 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import cv2
 import ipywidgets
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from .. import media, params, render, run, weights
@@ -219,6 +221,25 @@ def _control(field: dataclasses.Field, value: Any) -> ipywidgets.ValueWidget:
 
 def _upload(accept: str) -> ipywidgets.FileUpload:
     return ipywidgets.FileUpload(accept=accept, tooltip=UPLOAD_LIMIT, layout={"width": "auto"})
+
+
+def strength_slider(
+    before: np.ndarray, after: np.ndarray, value: float
+) -> tuple[ipywidgets.FloatSlider, ipywidgets.VBox]:
+    """A slider from one picture to another of its size, ``uint8 (H, W, 3)``, and the box that shows both.
+
+    Pictures between the two are mixed, not restored anew, so the slider answers at once whatever the restorer.
+    """
+    slider = ipywidgets.FloatSlider(value, min=0, max=1, step=0.05, description="strength")
+    picture = ipywidgets.Image(format="png", layout={"width": "360px"})
+
+    def show(strength: float) -> None:
+        mixed = cv2.addWeighted(before, 1 - strength, after, strength, 0)
+        picture.value = cv2.imencode(".png", mixed[..., ::-1])[1].tobytes()
+
+    slider.observe(lambda change: show(change["new"]), "value")
+    show(value)
+    return slider, ipywidgets.VBox([slider, picture])
 
 
 def _line(text: str, colour: str) -> str:
