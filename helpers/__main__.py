@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from .errors import LipSyncError, ParameterError, WeightsError
+from .params import TRAINING_PARTS
 
 
 def _pairs(texts: list[str]) -> dict[str, str]:
@@ -75,7 +76,8 @@ def _train(args: argparse.Namespace) -> None:
         path = sync_expert.train(prepared, out, args.steps, args.minutes, args.every, start)
     else:
         expert = Path(args.expert) if args.expert else out / "sync-compact.safetensors"
-        path = generator.train(prepared, expert, out, args.steps, args.minutes, args.every, start)
+        how = dict(width=args.width, without=args.without)
+        path = generator.train(prepared, expert, out, args.steps, args.minutes, args.every, start, **how)
     print(json.dumps(dict(weights=str(path))))
 
 
@@ -187,6 +189,10 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--every", type=int, default=500, help="steps between validations and checkpoints")
     train.add_argument("--expert", help="weights of a trained expert (generator only; default: that in --out)")
     train.add_argument("--start", help="weights to go on from")
+    train.add_argument("--width", type=float, default=1.0, help="of a new generator (1: the bundled one's)")
+    train.add_argument(
+        "--without", nargs="+", default=(), choices=TRAINING_PARTS, help="train the generator without some of its parts"
+    )
     train.set_defaults(work=_train)
     known = commands.add_parser("weights", help="what weights are known and here; download them; check them")
     actions = known.add_subparsers(dest="action", required=True)

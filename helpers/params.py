@@ -21,6 +21,7 @@ SAMPLE = ROOT / "notebooks" / "sample"
 FACES = ("largest", "left", "right", "center", "all")
 NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")  # of a run; 04_train stands alone
 TRAINING_NOTEBOOK = "04_train"
+TRAINING_PARTS = ("looks", "voices", "expert", "critic")  # what the generator's training can do without
 
 
 def _p(
@@ -100,7 +101,7 @@ class Params:
         1.0, "3", "how much of the restored face is used, 0 leaves the frame as it is", low=0.0, high=1.0
     )
     clips: str = _p("", "4", "folder of clips of talking people to fine-tune on, empty: the sample")
-    steps: int = _p(200, "4", "steps of the fine-tuning, about half a second each on two cores", low=1, high=10**6)
+    steps: int = _p(200, "4", "steps of the fine-tuning, 0.5 to 1.5 seconds each on two cores", low=1, high=10**6)
 
 
 FIELDS = {f.name: f for f in dataclasses.fields(Params)}

@@ -103,12 +103,13 @@ def embeddings(
 
     ``crops`` ``uint8 (N, 96, 96, 3)`` RGB, ``windows`` ``float32 (N, 80, 16)``, one a frame, N >= 5.
     """
-    faces = torch.from_numpy(crops[:, FACE_HALF:]).permute(0, 3, 1, 2)
+    device = next(expert.parameters()).device
+    faces = torch.from_numpy(crops[:, FACE_HALF:]).to(device).permute(0, 3, 1, 2)
     stacks = faces.unfold(0, FRAMES, 1).permute(0, 4, 1, 2, 3).flatten(1, 2)  # (N - 4, 15, 48, 96)
     video = torch.cat([expert.embed_faces(b.float() / 255) for b in stacks.split(batch)])
-    middle = torch.from_numpy(windows)[:, None]
+    middle = torch.from_numpy(windows)[:, None].to(device)
     sound = torch.cat([expert.embed_audio(b) for b in middle.split(batch)])[FRAMES // 2 : len(crops) - FRAMES // 2]
-    return video, sound
+    return video.cpu(), sound.cpu()
 
 
 def similarity(expert: SyncExpert, crops: np.ndarray, windows: np.ndarray) -> np.ndarray:

@@ -17,7 +17,7 @@ from .syncnet import ConvBlock, audio_encoder, residual
 
 FACE = 96  # px
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
-COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px
+COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
 COMPACT_AUDIO_WIDTH = 0.375  # the sync expert's, so that its audio encoder can be the start
 CLOSING_PASSES = 3  # in pauses: a smile or an open mouth takes that many to shut
 ALPHA_BIAS = -2.0  # hardly any paint at first
@@ -78,12 +78,14 @@ class CompactWav2Lip(nn.Module):
 
     ``forward(mel (B, 1, 80, 16), faces (B, 6, 96, 96))`` -> ``(B, 6, 96, 96)``: flow x and y (where to read
     the source, in half face widths), alpha, then red, green, blue of the paint in [0, 1]. Faces are RGB in [0, 1]: the
-    target with its lower half zeroed, then the face to warp. ``warp_and_paint`` makes a picture of it.
+    target with its lower half zeroed, then the face to warp. ``warp_and_paint`` makes a picture of it. ``width``
+    multiplies the channels of its picture layers.
     """
 
-    def __init__(self):
+    def __init__(self, width: float = 1.0):
         super().__init__()
-        c48, c24, c12, c6, c3 = COMPACT_CHANNELS
+        self.width = width
+        c48, c24, c12, c6, c3 = (round(c * width) for c in COMPACT_CHANNELS)
         self.face_encoder_blocks = nn.ModuleList([
             nn.Sequential(nn.PixelUnshuffle(2), ConvBlock(24, c48, 3, 1, 1), residual(c48)),
             nn.Sequential(ConvBlock(c48, c24, 3, 2, 1), residual(c24), residual(c24)),

@@ -164,10 +164,10 @@ def load(path: str | os.PathLike) -> nn.Module:
     if not path.is_file():
         raise WeightsError(f"no weights at {path}")
     if path.suffix == ".safetensors":
-        name, state = _read_safetensors(path)
+        name, sizes, state = _read_safetensors(path)
     else:
-        name, state = PICKLED.get(path.suffix, "Wav2Lip"), read_pickle(path)
-    net = ARCHITECTURES[name]()
+        name, sizes, state = PICKLED.get(path.suffix, "Wav2Lip"), {}, read_pickle(path)
+    net = ARCHITECTURES[name](**sizes)
     try:
         missing, unexpected = net.load_state_dict(state, strict=False)
     except RuntimeError:
@@ -178,16 +178,18 @@ def load(path: str | os.PathLike) -> nn.Module:
     return net if name == "SyncNet" else net.to(memory_format=torch.channels_last)  # no such format for 3D layers
 
 
-def _read_safetensors(path: Path) -> tuple[str, dict]:
+def _read_safetensors(path: Path) -> tuple[str, dict, dict]:
+    """Architecture, what its constructor is given, and tensors."""
     try:
         with safe_open(path, "pt") as file:
-            name = (file.metadata() or {}).get("architecture", "")
+            facts = file.metadata() or {}
+            name, sizes = facts.get("architecture", ""), {k: float(v) for k, v in facts.items() if k == "width"}
             state = {key: file.get_tensor(key).float() for key in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise WeightsError(f"{path} is damaged or no safetensors file ({error}); get it again") from None
     if name not in ARCHITECTURES:
         raise WeightsError(f"{path} names the architecture '{name}'; known are {', '.join(ARCHITECTURES)}")
-    return name, state
+    return name, sizes, state
 
 
 def read_pickle(path: Path) -> dict[str, torch.Tensor]:

@@ -8,10 +8,10 @@ import torch
 from conftest import spoken_clip, tone
 from scipy.signal import correlate
 
-from helpers import audio, syncnet, weights
+from helpers import audio, blend, syncnet, wav2lip, weights
 from helpers.__main__ import main
-from helpers.errors import InputError
-from helpers.training import data, evaluation, generator
+from helpers.errors import InputError, WeightsError
+from helpers.training import checkpoint, data, evaluation, generator, restorer
 
 
 @pytest.fixture(scope="module")
@@ -81,6 +81,54 @@ def test_training_runs_resumes_and_its_weights_load(prepared, capsys):
         net, weights.load(out / "sync-compact.safetensors"), clips, clips.validation
     )
     assert picture.dtype == np.uint8 and figures["copy_l1"] > 0
+
+
+def test_a_narrow_generator_without_some_parts_loads_by_its_width(prepared, tmp_path):
+    folder, out = prepared
+    (tmp_path / "prepared").symlink_to(out / "prepared")
+    command = ["train", "generator", "--data", str(folder), "--out", str(tmp_path), "--steps", "2"]
+    command += ["--expert", str(weights.locate("sync-compact").path), "--width", "0.25", "--without", "expert", "looks"]
+    assert main(command) == 0
+    net = weights.load(tmp_path / "wav2lip-compact.safetensors")
+    assert net.width == 0.25 and net.face_encoder_blocks[0][1].conv_block[0].out_channels == 8
+    row = json.loads((tmp_path / "generator.jsonl").read_text().splitlines()[-1])
+    assert row["sync"] == row["likeness"] == row["critic"] == 0
+
+
+def test_training_goes_on_from_compact_weights_only(prepared, tmp_path):
+    expert = weights.locate("sync-compact").path
+    with pytest.raises(WeightsError, match="sync-compact.safetensors holds no compact lip-sync network"):
+        generator.train(prepared[1] / "prepared", expert, tmp_path, 1, start=expert)
+
+
+@pytest.mark.parametrize("fast", (False, True))
+def test_training_computes_in_bfloat16_only_where_the_processor_does(fast, monkeypatch):
+    """Elsewhere bfloat16 is emulated: seven to ten times slower than float32, measured on AVX2."""
+    precision = torch.bfloat16 if fast else torch.float32
+    monkeypatch.setattr(checkpoint, "choose_precision", lambda name, device: precision)
+    with checkpoint.mixed_precision(torch.device("cpu")):
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == precision
+
+
+def test_pieces_of_a_face_are_turned_mirrored_and_recoloured():
+    squares = np.random.default_rng(0).integers(0, 255, (2, 1, 144, 144, 3), dtype=np.uint8).repeat(2, axis=1)
+    true, painted = restorer.pieces(squares, np.array([0, 1, 1]), np.random.default_rng(1))
+    assert true.shape == (3, 3, 72, 72) and true.dtype == torch.float32 and 0 <= true.min() <= true.max() <= 1
+    assert torch.equal(true, painted)  # both are turned alike
+    flat = np.full((1, 2, 144, 144, 3), (200, 100, 50), np.uint8)
+    looks = [restorer.pieces(flat, np.array([0]), np.random.default_rng(k))[0][0, :, 0, 0] for k in range(8)]
+    assert len({tuple(look.argsort().tolist()) for look in looks}) > 2  # which colour is the brightest
+
+
+def test_what_is_evaluated_is_what_a_run_draws(prepared):
+    """Between pixels the face is read as a run reads it, bicubically: bilinear reading looked a quarter softer."""
+    clips = data.Clips(prepared[1] / "prepared")
+    face = clips.squares(clips.train[0], np.arange(1))
+    window = clips.windows(clips.train[0], np.arange(3, 4))
+    net = weights.load(weights.locate("compact").path)
+    maps = wav2lip.generate(net, window, face, wav2lip.choose_precision("auto", torch.device("cpu")))
+    expected = blend.apply_maps(face[0], maps[0], np.eye(2, 3), None)
+    assert np.array_equal(evaluation.draw(net, window, face)[0], expected) and (expected != face[0]).any()
 
 
 def test_empty_and_faceless_folders_are_told(tmp_path):

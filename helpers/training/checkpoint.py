@@ -1,4 +1,4 @@
-"""What the two trainings share: checkpoints, averaged weights, the learning rate, a log of JSON lines."""
+"""What the trainings share: precision, checkpoints, averaged weights, the learning rate, a log of JSON lines."""
 
 from __future__ import annotations
 
@@ -14,7 +14,18 @@ import torch
 from safetensors.torch import save_file
 from torch import nn
 
+from ..wav2lip import choose_precision
+
 WARM_UP = 100  # steps
+
+
+def mixed_precision(device: torch.device) -> torch.autocast:
+    """bfloat16 where the device computes in it, else float32: emulated bfloat16 is ten times slower."""
+    if device.type == "cuda":
+        quick = torch.cuda.is_bf16_supported(including_emulation=False)
+    else:
+        quick = choose_precision("auto", device) == torch.bfloat16
+    return torch.autocast(device.type, torch.bfloat16, enabled=quick)
 
 
 def rate_share(step: int, share: float) -> float:
@@ -63,7 +74,7 @@ def run_training(
     full = [group["lr"] for group in optimiser.param_groups]
     step, spent = 0, 0.0
     if state_path.exists():
-        state = torch.load(state_path, weights_only=True)
+        state = torch.load(state_path, weights_only=True, map_location=next(net.parameters()).device)
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         averaged.net.load_state_dict(state["averaged"])

@@ -224,32 +224,33 @@ class Clips:
         return mel.flatten(0, 1)[:, None], face.reshape(clips * windows, 3 * FRAMES, FACE - FACE_HALF, FACE)
 
     def generator_batch(
-        self, clips: int = 8, strength: float = 1.0, tries: int = 5, far: float = 1.0
+        self, clips: int = 8, looks: float = 1.0, voices: float = 1.0, tries: int = 5, far: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Mel ``(B, 5, 80, 16)``, target ``(B, 5, 3, 96, 96)``, reference ``(B, 5, 3, 96, 96)``.
 
         The references of five consecutive target frames are of the same clip: five consecutive frames (a moving
         source) or one frame five times (a still picture), half of the samples each. With probability ``far`` they are,
-        of ``tries`` random ones, those whose mouth looks least like the targets'.
+        of ``tries`` random ones, those whose mouth looks least like the targets'. ``looks`` and ``voices``, 0 to 1, are
+        the strengths of the augmentation of pictures and of sound.
         """
         mels, crops = [], []
         run = np.arange(FRAMES)
         for clip in self.choose(clips):
             last = clip["frames"] - FRAMES
             at = self.rng.integers(0, last + 1) + run
-            target_mel = self.windows(clip, at, self._voice(strength))
+            target_mel = self.windows(clip, at, self._voice(voices))
             step = run * (self.rng.random() < 0.5)
             candidates = [start + step for start in self.rng.integers(0, last + 1, tries)]
             if self.rng.random() < far:
                 mouth = self.faces(clip, at)[:, MOUTH_ROWS, MOUTH_COLUMNS].astype(np.int16)
-                looks = [self.faces(clip, c)[:, MOUTH_ROWS, MOUTH_COLUMNS] for c in candidates]
-                reference = candidates[int(np.argmax([np.abs(look - mouth).mean() for look in looks]))]
+                others = [self.faces(clip, c)[:, MOUTH_ROWS, MOUTH_COLUMNS] for c in candidates]
+                reference = candidates[int(np.argmax([np.abs(other - mouth).mean() for other in others]))]
             else:
                 reference = candidates[0]
             mels.append(target_mel)
             crops.append(self.faces(clip, np.concatenate([at, reference])))
-        mel = self.augment_mel(torch.from_numpy(np.stack(mels)), strength)
-        face = self.augment_faces(torch.from_numpy(np.stack(crops)), strength)
+        mel = self.augment_mel(torch.from_numpy(np.stack(mels)), voices)
+        face = self.augment_faces(torch.from_numpy(np.stack(crops)), looks)
         return mel, face[:, :FRAMES], face[:, FRAMES:]
 
     def _voice(self, strength: float) -> int:

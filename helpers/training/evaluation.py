@@ -11,11 +11,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from skimage.metrics import structural_similarity
 from torch import nn
 
-from .. import audio, quality, syncnet, wav2lip, weights
+from .. import audio, blend, quality, syncnet, wav2lip, weights
 from ..errors import InputError, WeightsError
 from ..syncnet import SyncExpert
 from ..wav2lip import FACE, CompactWav2Lip
@@ -25,16 +24,14 @@ BATCH = 16
 
 
 def draw(net: nn.Module, windows: np.ndarray, faces: np.ndarray, passes: int = 1) -> np.ndarray:
-    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mel windows ``(K, 80, 16)``: ``uint8 (K, 96, 96, 3)``."""
+    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mel windows ``(K, 80, 16)`` as a run does it, same shape."""
     precision = wav2lip.choose_precision("auto", next(net.parameters()).device)
     made = []
     for at in range(0, len(faces), BATCH):
         some = slice(at, at + BATCH)
-        maps = torch.from_numpy(wav2lip.generate(net, windows[some], faces[some], precision, passes))
-        pixels = torch.from_numpy(faces[some]).permute(0, 3, 1, 2).float() / 255
-        drawn = wav2lip.warp_and_paint(pixels, maps).clamp(0, 1).permute(0, 2, 3, 1)
-        made.append((drawn * 255).round().byte().numpy())
-    return np.concatenate(made)
+        maps = wav2lip.generate(net, windows[some], faces[some], precision, passes)
+        made += [blend.apply_maps(face, m, np.eye(2, 3), None) for face, m in zip(faces[some], maps, strict=True)]
+    return np.stack(made)
 
 
 def likeness(made: np.ndarray, true: np.ndarray) -> dict[str, float]:

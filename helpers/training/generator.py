@@ -12,6 +12,7 @@ the mouth that it should replace in a moving clip.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from pathlib import Path
 
 import cv2
@@ -22,9 +23,10 @@ from torch.nn import functional as F
 from torch.nn.utils.parametrizations import spectral_norm
 
 from .. import weights
+from ..errors import WeightsError
 from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
-from ..wav2lip import FACE, CompactWav2Lip, network_input, warp_and_paint
-from .checkpoint import Averaged, run_training, save_weights
+from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, warp_and_paint
+from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import Clips
 
 LEARNING_RATE = 1e-3
@@ -94,11 +96,11 @@ class MouthCritic(nn.Module):
         return [*features, self.layers[-1](x).float()]
 
 
-def start_network(expert: SyncExpert) -> CompactWav2Lip:
+def start_network(expert: SyncExpert, width: float = 1.0) -> CompactWav2Lip:
     """A new generator that hears with the expert's ears."""
-    net = CompactWav2Lip()
+    net = CompactWav2Lip(width)
     net.audio_encoder.load_state_dict(expert.audio_encoder.state_dict())
-    return net.to(memory_format=torch.channels_last)
+    return net
 
 
 def far_reference(clips: Clips, clip: dict) -> int:
@@ -111,13 +113,14 @@ def far_reference(clips: Clips, clip: dict) -> int:
 def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows: list[dict]) -> tuple[dict, np.ndarray]:
     """Validation clips drawn from one still frame each: figures, and strips ``uint8`` (true above drawn)."""
     errors, copies, cosines, truths, strips = [], [], [], [], []
-    mouth = (mouth_weights() - 1) / MOUTH_WEIGHT
+    device = next(net.parameters()).device
+    mouth = ((mouth_weights() - 1) / MOUTH_WEIGHT).to(device)
     for clip in rows:
         at = np.arange(clip["frames"])
-        true = torch.from_numpy(clips.squares(clip, at)).permute(0, 3, 1, 2).float() / 255
-        mel = torch.from_numpy(clips.windows(clip, at))[:, None]
+        true = torch.from_numpy(clips.squares(clip, at)).to(device).permute(0, 3, 1, 2).float() / 255
+        mel = torch.from_numpy(clips.windows(clip, at))[:, None].to(device)
         still = true[far_reference(clips, clip)].expand_as(true)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(device):
             maps = net(mel, network_input(still, still))
         made = warp_and_paint(still, maps.float())
         errors.append((mouth * (made - true).abs()).sum() / mouth.sum() / 3 / len(true))
@@ -129,7 +132,7 @@ def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows:
             result.append((expert.embed_faces(stacks) * sound).sum(dim=1).mean())
         some = np.linspace(5, len(true) - 6, 10).astype(int)
         strips += [torch.cat(list(p[some]), dim=2) for p in (true, made)]
-    picture = (torch.cat(strips, dim=1).permute(1, 2, 0).clamp(0, 1) * 255).byte().numpy()
+    picture = (torch.cat(strips, dim=1).permute(1, 2, 0).clamp(0, 1) * 255).byte().cpu().numpy()
     mean = lambda values: float(torch.stack(values).mean())  # noqa: E731
     return dict(mouth_l1=mean(errors), copy_l1=mean(copies), cosine=mean(cosines), true_cosine=mean(truths)), picture
 
@@ -143,19 +146,24 @@ def train(
     every: int = 250,
     start: Path | None = None,
     rate: float = LEARNING_RATE,
+    width: float = 1.0,
+    without: Collection[str] = (),
     seed: int = 0,
 ) -> Path:
     """Train on a prepared folder with a trained expert; returns ``out/wav2lip-compact.safetensors``.
 
-    ``start`` names weights to go on from: then with full augmentation from the first step.
+    ``start`` names weights to go on from: then with full augmentation from the first step. ``width`` is that of a new
+    network, ``without`` names some of ``params.TRAINING_PARTS`` to leave out.
     Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``.
     """
     torch.manual_seed(seed)
     clips = Clips(prepared, seed)
-    expert = weights.load(expert_path)
-    net = start_network(expert)
-    if start:
-        net.load_state_dict(weights.load(start).state_dict())
+    device = choose_device("auto")
+    expert = weights.load(expert_path).to(device)
+    net = weights.load(start).requires_grad_(True) if start else start_network(expert, width)
+    if not isinstance(net, CompactWav2Lip):
+        raise WeightsError(f"{start} holds no compact lip-sync network; training goes on from such a one only")
+    net = net.to(device, memory_format=torch.channels_last)
     hearing = list(net.audio_encoder.parameters())
     drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder")]
     optimiser = torch.optim.AdamW(
@@ -163,17 +171,19 @@ def train(
         weight_decay=0.01, fused=True,
     )  # fmt: skip
     averaged = Averaged(net)
-    critic = MouthCritic().to(memory_format=torch.channels_last)
+    critic = MouthCritic().to(device, memory_format=torch.channels_last)
     critic_optimiser = torch.optim.AdamW(critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99), fused=True)
-    importance = mouth_weights()
+    importance = mouth_weights().to(device)
     (out / "strips").mkdir(parents=True, exist_ok=True)
 
     def one_step(step: int, share: float) -> dict:
         net.train()
-        mel, target, reference = clips.generator_batch(CLIPS_A_BATCH, 1.0 if start else min(1.0, share / EASY))
+        strength = 1.0 if start else min(1.0, share / EASY)
+        looks, voices = (0.0 if part in without else strength for part in ("looks", "voices"))
+        mel, target, reference = (t.to(device) for t in clips.generator_batch(CLIPS_A_BATCH, looks, voices))
         target, reference = target.flatten(0, 1), reference.flatten(0, 1)
         faces = network_input(reference, reference).to(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16):
+        with mixed_precision(device):
             maps = net(mel.flatten(0, 1)[:, None], faces)
         made = warp_and_paint(reference, maps)
         l1, gradient = picture_loss(made, target, importance)
@@ -181,8 +191,8 @@ def train(
         loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint
         figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint)
         figures |= dict.fromkeys(("sync", "likeness", "critic", "matching"), torch.zeros(()))
-        if start or share >= SYNC_START:
-            with torch.autocast("cpu", torch.bfloat16):
+        if (start or share >= SYNC_START) and "expert" not in without:
+            with mixed_precision(device):
                 video = expert.embed_faces(_stacks(made))
                 with torch.no_grad():
                     sound = expert.embed_audio(mel[:, FRAMES // 2, None])
@@ -190,8 +200,8 @@ def train(
             figures["sync"] = (video * sound).sum(dim=1).mean()
             figures["likeness"] = (video * wanted).sum(dim=1).mean()
             loss = loss + SYNC_WEIGHT * (1 - figures["sync"]) + LIKENESS_WEIGHT * (1 - figures["likeness"])
-        if share >= CRITIC_START and steps >= CRITIC_NEEDS:
-            with torch.autocast("cpu", torch.bfloat16):
+        if share >= CRITIC_START and steps >= CRITIC_NEEDS and "critic" not in without:
+            with mixed_precision(device):
                 true = critic(target, reference)
                 false = critic(made.detach(), reference)
             critic_loss = F.relu(1 - true[-1]).mean() + F.relu(1 + false[-1]).mean()
@@ -199,7 +209,7 @@ def train(
             critic_loss.backward()
             critic_optimiser.step()
             critic.requires_grad_(False)
-            with torch.autocast("cpu", torch.bfloat16):
+            with mixed_precision(device):
                 judged = critic(made, reference)
                 with torch.no_grad():
                     true = critic(target, reference)
@@ -223,5 +233,5 @@ def train(
 
     done = run_training(out, "generator", net, optimiser, averaged, steps, one_step, validate, every, minutes)
     path = out / "wav2lip-compact.safetensors"
-    save_weights(averaged.net, path, architecture="CompactWav2Lip", steps=done)
+    save_weights(averaged.net, path, architecture="CompactWav2Lip", width=net.width, steps=done)
     return path

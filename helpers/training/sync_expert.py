@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 from .. import syncnet, weights
 from ..syncnet import FRAMES, SyncExpert
-from .checkpoint import Averaged, run_training, save_weights
+from ..wav2lip import choose_device
+from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import Clips
 
 LEARNING_RATE = 1e-3
@@ -54,17 +55,18 @@ def train(
     expert = SyncExpert()
     if start:
         expert.load_state_dict(weights.load(start).state_dict())
-    expert = expert.to(memory_format=torch.channels_last)
+    device = choose_device("auto")
+    expert = expert.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(expert.parameters(), lr=LEARNING_RATE, weight_decay=0.01, fused=True)
     averaged = Averaged(expert)
-    labels = torch.arange(CLIPS_A_BATCH * 4)
+    labels = torch.arange(CLIPS_A_BATCH * 4, device=device)
 
     def one_step(step: int, share: float) -> dict:
         expert.train()
         strength = 1.0 if start else min(1.0, max(0.0, (share - EASY) / EASY))
         mel, faces = clips.expert_batch(CLIPS_A_BATCH, strength=strength)
-        with torch.autocast("cpu", torch.bfloat16):
-            sound, video = expert(mel, faces.to(memory_format=torch.channels_last))
+        with mixed_precision(device):
+            sound, video = expert(mel.to(device), faces.to(device, memory_format=torch.channels_last))
         logits = sound @ video.T / TEMPERATURE
         loss = (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
         optimiser.zero_grad()
