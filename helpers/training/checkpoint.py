@@ -22,7 +22,7 @@ WARM_UP = 100  # steps
 def mixed_precision(device: torch.device) -> torch.autocast:
     """bfloat16 where the device computes in it, else float32: emulated bfloat16 is ten times slower."""
     if device.type == "cuda":
-        quick = torch.cuda.is_bf16_supported(including_emulation=False)
+        quick = torch.cuda.get_device_capability(device) >= (8, 0)
     else:
         quick = choose_precision("auto", device) == torch.bfloat16
     return torch.autocast(device.type, torch.bfloat16, enabled=quick)
