@@ -18,7 +18,7 @@ from hypothesis import given, strategies as st
 from torch import nn
 
 from helpers import bench, faces, media, params, plan as plans, render, restore, run, weights
-from helpers.compact_restorer import CompactRestorer
+from helpers.compact_restorer import GAIN, CompactRestorer
 from helpers.errors import ParameterError, WeightsError
 from helpers.training import restorer as training
 
@@ -227,7 +227,7 @@ def test_without_the_package_the_other_way_is_named(monkeypatch):
 def negative_restorer() -> CompactRestorer:
     """A restorer whose change is easy to see: it darkens by 0.25."""
     net = CompactRestorer().eval()
-    net.body[-2].bias.data.fill_(-0.25)
+    net.body[-2].bias.data.fill_(-0.25 * GAIN)
     return net
 
 
