@@ -63,6 +63,8 @@ def _report(args: argparse.Namespace) -> None:
 def _train(args: argparse.Namespace) -> None:
     from .training import data, generator, restorer, sync_expert
 
+    if not 0.1 <= args.width <= 4:
+        raise ParameterError(f"--width {args.width:g} is outside 0.1 to 4; 1 is the bundled generator's")
     out = Path(args.out)
     prepared = out / "prepared"
     start = Path(args.start) if args.start else None

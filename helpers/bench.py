@@ -148,13 +148,7 @@ def restorers(video: str) -> dict[str, Any]:
             restore.import_gfpgan()
         except ParameterError:
             return result
-        from facexlib.detection.retinaface import RetinaFace
-        from facexlib.parsing.parsenet import ParseNet
-
-        net = ParseNet(in_size=512, out_size=512, parsing_ch=19)
-        save_random(net, Path(folder, weights.registry()["gfpgan-parsing"]["file"]))
-        net = RetinaFace(network_name="resnet50", half=False, device="cpu")
-        save_random(net, Path(folder, weights.registry()["gfpgan-detection"]["file"]))
+        save_random_helpers(Path(folder))
         tool = restore.reference(path, torch.device("cpu"), Path(folder))
         result["gfpgan_reference"] = milliseconds(lambda: restore.enhance(tool, frame, 1.0, points), 1, 2) / 1000
     for precision in ("fp32", "auto"):
@@ -172,6 +166,17 @@ def save_random(net: torch.nn.Module, path: Path, key: str | None = None) -> Non
     }
     state = {k: v.abs() + 1 if k.endswith("running_var") else v for k, v in state.items()}
     torch.save({key: state} if key else state, path)
+
+
+def save_random_helpers(folder: Path) -> None:
+    """The two networks that the gfpgan package wants beside its own, with random weights. Needs that package."""
+    from facexlib.detection.retinaface import RetinaFace
+    from facexlib.parsing.parsenet import ParseNet
+
+    detection = RetinaFace(network_name="resnet50", half=False, device="cpu")
+    parsing = ParseNet(in_size=512, out_size=512, parsing_ch=19)
+    for name, net in zip(restore.REFERENCE_WEIGHTS, (detection, parsing), strict=True):
+        save_random(net, folder / weights.registry()[name]["file"])
 
 
 def whole_run(video: str, speech: str, folder: Path) -> dict[str, Any]:

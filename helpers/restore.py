@@ -246,7 +246,7 @@ def area(
 
 
 @functools.cache
-def _oval(region: str, size: int) -> np.ndarray:
+def _compact_window(region: str, size: int) -> np.ndarray:
     """How much of the compact restorer's square a region may use, ``float32 (size, size)``."""
     if region == "mouth":
         return np.ones((size, size), np.float32)
@@ -258,7 +258,7 @@ def add(
     frame: np.ndarray, change: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray, region: str, strength: float
 ) -> np.ndarray:
     """A new frame with a change ``float32 (size, size, 3)`` of grey levels in it; ``matrix`` maps frame to square."""
-    (x1, y1, x2, y2), mask = area(frame, matrix, landmarks, region, _oval(region, len(change)))
+    (x1, y1, x2, y2), mask = area(frame, matrix, landmarks, region, _compact_window(region, len(change)))
     if not mask.size:
         return frame
     there = _back(np.ascontiguousarray(change), matrix, x1, y1, x2, y2)
@@ -275,13 +275,16 @@ def look(p: Params, frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray
     name = choose(p.restorer)
     region = {"sharpen": "mouth", "gfpgan_reference": "face"}.get(name, p.region)
     if name.startswith("gfpgan"):
-        square, size, window = align_matrix(landmarks), ALIGNED, _window(region)
+        square, size, window = align_matrix(landmarks), ALIGNED, _gfpgan_window(region)
     else:
         size = compact_size([matrix])
-        square, window = faces.crop_matrix(landmarks, size, COMPACT_ZOOM), _oval(region, size) * (name != "none")
-    made, whole = (
-        make(replace(p, strength=1.0, region=part))([frame], [landmarks], [matrix], [0])[0] for part in (region, "face")
-    )
+        square, window = (
+            faces.crop_matrix(landmarks, size, COMPACT_ZOOM),
+            _compact_window(region, size) * (name != "none"),
+        )
+    made = whole = make(replace(p, strength=1.0, region=region))([frame], [landmarks], [matrix], [0])[0]
+    if region == "mouth" and name in ("compact", "gfpgan"):
+        whole = make(replace(p, strength=1.0, region="face"))([frame], [landmarks], [matrix], [0])[0]
     mask = np.zeros(frame.shape[:2], np.float32)
     (x1, y1, x2, y2), part = area(frame, square, landmarks, region, window)
     if part.size:
@@ -319,7 +322,7 @@ def drawn_twice(p: Params, frame: np.ndarray, landmarks: np.ndarray) -> dict[str
 
 
 @functools.cache
-def _window(region: str) -> np.ndarray:
+def _gfpgan_window(region: str) -> np.ndarray:
     """How much of the restored square a region may use, ``float32 (512, 512)``: 0 at its border."""
     line = np.arange(ALIGNED)
     if region == "face":
@@ -333,7 +336,7 @@ def paste(
     frame: np.ndarray, face: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray, region: str, strength: float
 ) -> np.ndarray:
     """A new frame with an aligned face ``uint8 (512, 512, 3)`` in it; ``matrix`` maps the frame to the square."""
-    (x1, y1, x2, y2), mask = area(frame, matrix, landmarks, region, _window(region))
+    (x1, y1, x2, y2), mask = area(frame, matrix, landmarks, region, _gfpgan_window(region))
     if not mask.size:
         return frame
     back = cv2.invertAffineTransform(matrix)

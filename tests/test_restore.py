@@ -323,16 +323,7 @@ def test_the_bundled_restorer_sharpens_a_96_px_round_trip_of_strangers(clips):
 def test_the_reference_repeats_its_own_pixels(seeded_gfpgan, sample, tmp_path):
     """Its noise hangs on the frame alone: the same frame comes out the same, whatever was drawn in between."""
     restore.import_gfpgan()
-    from facexlib.detection.retinaface import RetinaFace
-    from facexlib.parsing.parsenet import ParseNet
-
-    bench.save_random(
-        RetinaFace(network_name="resnet50", half=False, device="cpu"),
-        tmp_path / weights.registry()["gfpgan-detection"]["file"],
-    )
-    bench.save_random(
-        ParseNet(in_size=512, out_size=512, parsing_ch=19), tmp_path / weights.registry()["gfpgan-parsing"]["file"]
-    )
+    bench.save_random_helpers(tmp_path)
     frame, points = sample
     tool = restore.reference(seeded_gfpgan, CPU, tmp_path)
     first = restore.enhance(tool, frame, 1.0, points)

@@ -95,6 +95,12 @@ def test_a_narrow_generator_without_some_parts_loads_by_its_width(prepared, tmp_
     assert row["sync"] == row["likeness"] == row["critic"] == 0
 
 
+def test_a_width_that_cannot_be_is_told_before_any_work(tmp_path, capsys):
+    command = ["train", "generator", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--width", "0.01"]
+    assert main(command) == 2 and not (tmp_path / "out").exists()
+    assert "--width 0.01 is outside 0.1 to 4" in capsys.readouterr().err
+
+
 def test_training_goes_on_from_compact_weights_only(prepared, tmp_path):
     expert = weights.locate("sync-compact").path
     with pytest.raises(WeightsError, match="sync-compact.safetensors holds no compact lip-sync network"):

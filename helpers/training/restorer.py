@@ -176,7 +176,7 @@ def validate(net: CompactRestorer, true: torch.Tensor) -> dict[str, float]:
     """The 96 px round trip of true faces ``(B, 3, 144, 144)``: dB above bicubic, sharpness as ratios to the true."""
     soft = round_trip(true, SQUARE / LOWEST).clamp(0, 1)
     with mixed_precision(true.device):
-        made = net(soft).float().clamp(0, 1)
+        made = net(soft).clamp(0, 1)
     bicubic, mended = decibels(soft, true), decibels(made, true)
     own = sharpness(true)
     return dict(
