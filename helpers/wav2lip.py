@@ -13,12 +13,12 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .mouth_code import CODE, Ear, Eyes
 from .syncnet import ConvBlock, audio_encoder, residual
 
 FACE = 96  # px
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
-COMPACT_AUDIO_WIDTH = 0.375  # the sync expert's, so that its audio encoder can be the start
 CLOSING_PASSES = 3  # in pauses: a smile or an open mouth takes that many to shut
 ALPHA_BIAS = -2.0  # hardly any paint at first
 
@@ -58,16 +58,16 @@ class Wav2Lip(nn.Module):
         self.output_block = nn.Sequential(ConvBlock(80, 32, 3, 1, 1), nn.Conv2d(32, 3, 1), nn.Sigmoid())
 
     def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
-        return self.output_block(_unet(self, mel, faces))
+        return self.output_block(_unet(self, self.audio_encoder(mel), faces))
 
 
-def _unet(net: nn.Module, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+def _unet(net: nn.Module, heard: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
     skips = []
     x = faces
     for block in net.face_encoder_blocks:
         x = block(x)
         skips.append(x)
-    x = net.audio_encoder(mel)
+    x = heard
     for block in net.face_decoder_blocks:
         x = torch.cat((block(x), skips.pop()), dim=1)
     return x
@@ -79,7 +79,7 @@ class CompactWav2Lip(nn.Module):
     ``forward(mel (B, 1, 80, 16), faces (B, 6, 96, 96))`` -> ``(B, 6, 96, 96)``: flow x and y (where to read
     the source, in half face widths), alpha, then red, green, blue of the paint in [0, 1]. Faces are RGB in [0, 1]: the
     target with its lower half zeroed, then the face to warp. ``warp_and_paint`` makes a picture of it. ``width``
-    multiplies the channels of its picture layers.
+    multiplies the channels of its picture layers. ``draw`` takes the mouth's code ``(B, 8)`` in the place of a mel.
     """
 
     def __init__(self, width: float = 1.0):
@@ -94,9 +94,11 @@ class CompactWav2Lip(nn.Module):
             nn.Sequential(ConvBlock(c6, c3, 3, 2, 1), residual(c3)),
             nn.Sequential(ConvBlock(c3, c3, 3, 1, 0)),
         ])  # fmt: skip
-        self.audio_encoder = audio_encoder(COMPACT_AUDIO_WIDTH)
+        self.audio_encoder = Ear()
+        self.eyes = Eyes()  # for training only
+        self.from_code = nn.Linear(CODE, 2 * c3)
         self.face_decoder_blocks = nn.ModuleList([
-            nn.Sequential(ConvBlock(round(512 * COMPACT_AUDIO_WIDTH), c3, 1, 1, 0)),
+            nn.Sequential(ConvBlock(2 * c3, c3, 1, 1, 0)),
             nn.Sequential(ConvBlock(2 * c3, c3, 3, 1, 0, output_padding=0), residual(c3)),
             nn.Sequential(_up(2 * c3, c6), residual(c6), residual(c6)),
             nn.Sequential(_up(2 * c6, c12), residual(c12), residual(c12)),
@@ -112,7 +114,10 @@ class CompactWav2Lip(nn.Module):
         last.bias.data[8:12] = ALPHA_BIAS
 
     def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
-        x = self.output_block(_unet(self, mel, faces)).float()
+        return self.draw(self.audio_encoder(mel), faces)
+
+    def draw(self, code: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+        x = self.output_block(_unet(self, F.relu(self.from_code(code))[:, :, None, None], faces)).float()
         return torch.cat((FLOW_LIMIT * torch.tanh(x[:, :2]), torch.sigmoid(x[:, 2:])), dim=1)
 
 

@@ -30,6 +30,7 @@ FPS = Fraction(25)
 STORED = 128  # px, side of a stored crop; the middle 96 are the networks' square
 DETECT_EVERY = 5  # frames
 VOICES = 6  # mels a clip: its own and five changed ones
+MEL_DECIBEL = 2 * audio.MAX_ABS / -audio.MIN_DB  # mel units a decibel
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 MOUTH_ROWS, MOUTH_COLUMNS = slice(64, 100), slice(40, 88)  # of a stored crop
 HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
@@ -224,21 +225,20 @@ class Clips:
         return mel.flatten(0, 1)[:, None], face.reshape(clips * windows, 3 * FRAMES, FACE - FACE_HALF, FACE)
 
     def generator_batch(
-        self, clips: int = 8, looks: float = 1.0, voices: float = 1.0, tries: int = 5, far: float = 1.0
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Mel ``(B, 5, 80, 16)``, target ``(B, 5, 3, 96, 96)``, reference ``(B, 5, 3, 96, 96)``.
+        self, clips: int = 8, looks: float = 1.0, tries: int = 5, far: float = 1.0
+    ) -> tuple[torch.Tensor, torch.Tensor]:
+        """Target and reference, ``(B, 5, 3, 96, 96)`` each.
 
         The references of five consecutive target frames are of the same clip: five consecutive frames (a moving
         source) or one frame five times (a still picture), half of the samples each. With probability ``far`` they are,
-        of ``tries`` random ones, those whose mouth looks least like the targets'. ``looks`` and ``voices``, 0 to 1, are
-        the strengths of the augmentation of pictures and of sound.
+        of ``tries`` random ones, those whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of
+        the augmentation.
         """
-        mels, crops = [], []
+        crops = []
         run = np.arange(FRAMES)
         for clip in self.choose(clips):
             last = clip["frames"] - FRAMES
             at = self.rng.integers(0, last + 1) + run
-            target_mel = self.windows(clip, at, self._voice(voices))
             step = run * (self.rng.random() < 0.5)
             candidates = [start + step for start in self.rng.integers(0, last + 1, tries)]
             if self.rng.random() < far:
@@ -247,11 +247,9 @@ class Clips:
                 reference = candidates[int(np.argmax([np.abs(other - mouth).mean() for other in others]))]
             else:
                 reference = candidates[0]
-            mels.append(target_mel)
             crops.append(self.faces(clip, np.concatenate([at, reference])))
-        mel = self.augment_mel(torch.from_numpy(np.stack(mels)), voices)
         face = self.augment_faces(torch.from_numpy(np.stack(crops)), looks)
-        return mel, face[:, :FRAMES], face[:, FRAMES:]
+        return face[:, :FRAMES], face[:, FRAMES:]
 
     def _voice(self, strength: float) -> int:
         return int(self.rng.integers(VOICES)) if self.rng.random() < strength else 0
@@ -262,17 +260,32 @@ class Clips:
     def _normal(self, *shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=self.torch_rng)
 
+    def vary_voice(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
+        """A little another voice for every clip: mels ``(B, n, 80, 16)`` with vocal tract, loudness and equaliser.
+
+        Mild, for what must tell how far a mouth opens: noise, rooms and far voices, good for the sync expert, cost
+        more of that than they save on strangers.
+        """
+        batch = len(mel)
+        at = torch.arange(audio.N_MELS) / torch.exp(0.1 * strength * self._uniform(batch, 1))
+        low = at.clamp(max=audio.N_MELS - 2).long()
+        part = (at.clamp(max=audio.N_MELS - 1) - low)[:, None, :, None]
+        band = lambda index: mel.gather(2, index[:, None, :, None].expand_as(mel))  # noqa: E731
+        mel = band(low) * (1 - part) + band(low + 1) * part
+        knots = F.interpolate(self._normal(batch, 1, 6) * 1.5, size=audio.N_MELS, mode="linear", align_corners=True)
+        decibels = self._uniform(batch, 1, 1, 1) * 10 + knots[:, :, :, None]
+        return (mel + strength * MEL_DECIBEL * decibels).clamp(-audio.MAX_ABS, audio.MAX_ABS)
+
     def augment_mel(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
         """Another microphone for every clip: mels ``(B, n, 80, 16)`` with gain, equaliser, noise floor, band limits."""
         batch = len(mel)
-        unit = 8.0 / 100  # mel units a decibel
         knots = F.interpolate(self._normal(batch, 1, 6) * 4, size=audio.N_MELS, mode="linear", align_corners=True)
         gain = self._uniform(batch, 1, 1, 1, low=-12, high=8) + knots[:, :, :, None]
-        mel = mel + strength * unit * gain
+        mel = mel + strength * MEL_DECIBEL * gain
         tilt = F.interpolate(self._normal(batch, 1, 4) * 6, size=audio.N_MELS, mode="linear", align_corners=True)
         decibels = self._uniform(batch, 1, 1, 1, low=-70, high=-15) + tilt[:, :, :, None] - 60 * (1 - strength)
-        noise = decibels * unit + 1.5 + 0.25 * self._normal(*mel.shape)
-        natural = math.log(10) / 20 / unit  # mel units -> natural logarithm of the amplitude
+        noise = decibels * MEL_DECIBEL + 1.5 + 0.25 * self._normal(*mel.shape)
+        natural = math.log(10) / 20 / MEL_DECIBEL  # mel units -> natural logarithm of the amplitude
         mel = torch.logaddexp(mel * natural, noise * natural) / natural
         cut = self._uniform(batch, 1, 1, 1, low=55, high=130)  # in mels: a third of the clips lose their top
         drop = (torch.arange(audio.N_MELS)[None, None, :, None] - cut).clamp(min=0)

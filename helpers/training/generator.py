@@ -1,9 +1,10 @@
-"""The lip-sync generator's training: redraw a frame from another frame of the clip and the sound.
+"""The lip-sync generator's training: redraw a frame from another frame of the clip and the code of its mouth.
 
-Losses: L1 that weighs the mouth most, differences of gradients (sharpness), total variation of the flow (no folds), a
-little on alpha (paint only where warping cannot do it), the sync expert's opinion of five redrawn frames (Prajwal et
-al., 2020, with its cosine in the place of the logarithm), how far its view of them is from that of the true ones, and
-later in the run a critic of the mouth (hinge loss and feature matching, as in pix2pixHD, Wang et al., 2018).
+The code is what the network's eyes see of the frame (see ``mouth_code``); in the end the ear learns to tell it from the
+sound. Losses: L1 that weighs the mouth most, differences of gradients (sharpness), total variation of the flow (no
+folds), a little on alpha (paint only where warping cannot do it), how far the sync expert's view of five redrawn frames
+is from that of the true ones, and later in the run a critic of the mouth (hinge loss and feature matching, as in
+pix2pixHD, Wang et al., 2018).
 
 The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
 own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
@@ -28,19 +29,18 @@ from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
 from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, warp_and_paint
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import Clips
+from .ear import STEPS as EAR_STEPS, fit as fit_ear
 
 LEARNING_RATE = 1e-3
 FINE_TUNING_RATE = 2e-4
-AUDIO_RATE = 0.1  # of it, for the audio encoder that starts as the expert's
 CLIPS_A_BATCH = 8
 MOUTH = (0.5, 0.66)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
 MOUTH_WEIGHT = 5.0
 GRADIENT_WEIGHT = 0.5
 FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
-SYNC_WEIGHT = 0.03
-LIKENESS_WEIGHT = 0.05  # of the expert's cosine between redrawn and true mouths
-SYNC_START = 0.04  # share of the run after which the expert is heard
+LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
+CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
 CRITIC_START = 0.35  # share of the run after which the critic is heard
 CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
 CRITIC_RATE = 4e-4
@@ -96,13 +96,6 @@ class MouthCritic(nn.Module):
         return [*features, self.layers[-1](x).float()]
 
 
-def start_network(expert: SyncExpert, width: float = 1.0) -> CompactWav2Lip:
-    """A new generator that hears with the expert's ears."""
-    net = CompactWav2Lip(width)
-    net.audio_encoder.load_state_dict(expert.audio_encoder.state_dict())
-    return net
-
-
 def far_reference(clips: Clips, clip: dict) -> int:
     """Frame of a clip whose mouth is taken as a still reference: the quietest one, where it is likely closed."""
     mel = clips.windows(clip, np.arange(clip["frames"]))
@@ -111,7 +104,8 @@ def far_reference(clips: Clips, clip: dict) -> int:
 
 @torch.no_grad()
 def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows: list[dict]) -> tuple[dict, np.ndarray]:
-    """Validation clips drawn from one still frame each: figures, and strips ``uint8`` (true above drawn)."""
+    """Validation clips drawn from one still frame each, with what the eyes see of the true ones: figures, and strips
+    ``uint8`` (true above drawn)."""
     errors, copies, cosines, truths, strips = [], [], [], [], []
     device = next(net.parameters()).device
     mouth = ((mouth_weights() - 1) / MOUTH_WEIGHT).to(device)
@@ -121,7 +115,7 @@ def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows:
         mel = torch.from_numpy(clips.windows(clip, at))[:, None].to(device)
         still = true[far_reference(clips, clip)].expand_as(true)
         with mixed_precision(device):
-            maps = net(mel, network_input(still, still))
+            maps = net.draw(net.eyes(true), network_input(still, still))
         made = warp_and_paint(still, maps.float())
         errors.append((mouth * (made - true).abs()).sum() / mouth.sum() / 3 / len(true))
         copies.append((mouth * (still - true).abs()).sum() / mouth.sum() / 3 / len(true))
@@ -160,16 +154,12 @@ def train(
     clips = Clips(prepared, seed)
     device = choose_device("auto")
     expert = weights.load(expert_path).to(device)
-    net = weights.load(start).requires_grad_(True) if start else start_network(expert, width)
+    net = weights.load(start).requires_grad_(True) if start else CompactWav2Lip(width)
     if not isinstance(net, CompactWav2Lip):
         raise WeightsError(f"{start} holds no compact lip-sync network; training goes on from such a one only")
     net = net.to(device, memory_format=torch.channels_last)
-    hearing = list(net.audio_encoder.parameters())
     drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder")]
-    optimiser = torch.optim.AdamW(
-        [dict(params=drawing, lr=rate), dict(params=hearing, lr=rate * AUDIO_RATE)],
-        weight_decay=0.01, fused=True,
-    )  # fmt: skip
+    optimiser = torch.optim.AdamW(drawing, lr=rate, weight_decay=0.01, fused=True)
     averaged = Averaged(net)
     critic = MouthCritic().to(device, memory_format=torch.channels_last)
     critic_optimiser = torch.optim.AdamW(critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99), fused=True)
@@ -178,28 +168,26 @@ def train(
 
     def one_step(step: int, share: float) -> dict:
         net.train()
-        strength = 1.0 if start else min(1.0, share / EASY)
-        looks, voices = (0.0 if part in without else strength for part in ("looks", "voices"))
-        mel, target, reference = (t.to(device) for t in clips.generator_batch(CLIPS_A_BATCH, looks, voices))
+        looks = 0.0 if "looks" in without else 1.0 if start else min(1.0, share / EASY)
+        target, reference = (t.to(device) for t in clips.generator_batch(CLIPS_A_BATCH, looks))
         target, reference = target.flatten(0, 1), reference.flatten(0, 1)
         faces = network_input(reference, reference).to(memory_format=torch.channels_last)
         with mixed_precision(device):
-            maps = net(mel.flatten(0, 1)[:, None], faces)
+            code = net.eyes(target)
+            maps = net.draw(code + CODE_NOISE * torch.randn_like(code), faces)
         made = warp_and_paint(reference, maps)
         l1, gradient = picture_loss(made, target, importance)
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
         loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint
         figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint)
-        figures |= dict.fromkeys(("sync", "likeness", "critic", "matching"), torch.zeros(()))
-        if (start or share >= SYNC_START) and "expert" not in without:
+        figures |= dict.fromkeys(("likeness", "critic", "matching"), torch.zeros(()))
+        if "expert" not in without:
             with mixed_precision(device):
                 video = expert.embed_faces(_stacks(made))
                 with torch.no_grad():
-                    sound = expert.embed_audio(mel[:, FRAMES // 2, None])
                     wanted = expert.embed_faces(_stacks(target))
-            figures["sync"] = (video * sound).sum(dim=1).mean()
             figures["likeness"] = (video * wanted).sum(dim=1).mean()
-            loss = loss + SYNC_WEIGHT * (1 - figures["sync"]) + LIKENESS_WEIGHT * (1 - figures["likeness"])
+            loss = loss + LIKENESS_WEIGHT * (1 - figures["likeness"])
         if share >= CRITIC_START and steps >= CRITIC_NEEDS and "critic" not in without:
             with mixed_precision(device):
                 true = critic(target, reference)
@@ -233,5 +221,6 @@ def train(
 
     done = run_training(out, "generator", net, optimiser, averaged, steps, one_step, validate, every, minutes)
     path = out / "wav2lip-compact.safetensors"
+    fit_ear(averaged.net, clips, min(EAR_STEPS, steps), rate, float("voices" not in without))
     save_weights(averaged.net, path, architecture="CompactWav2Lip", width=net.width, steps=done)
     return path

@@ -1,0 +1,69 @@
+"""The ear's training: tell from the sound the code that the eyes see (see ``mouth_code``)."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import torch
+from torch.nn import functional as F
+from tqdm import tqdm
+
+from ..mouth_code import Eyes
+from ..wav2lip import CompactWav2Lip
+from .data import Clips
+
+STEPS = 1200
+CLIPS_A_BATCH, WINDOWS_A_CLIP = 64, 4
+SPREAD_CLIPS = 64
+MOVEMENT = 1.5  # on strangers' faces the picture layers move less than they are told
+
+
+@torch.no_grad()
+def mouth_codes(eyes: Eyes, clips: Clips, clip: dict) -> torch.Tensor:
+    """Codes of a clip's frames less their mean, which is the person's own: ``(n, 8)``."""
+    pictures = torch.from_numpy(clips.squares(clip, np.arange(clip["frames"]))).permute(0, 3, 1, 2)
+    codes = eyes(pictures.to(next(eyes.parameters()).device).float() / 255)
+    return codes - codes.mean(dim=0)
+
+
+def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: float = 1.0) -> float:
+    """Train the ear of a network on the codes of its eyes; returns the last loss (mean square).
+
+    ``voices``, 0 to 1, is the strength of the sound's augmentation.
+
+    In the end every number of the code is stretched to spread ``MOVEMENT`` times as widely as the eyes see it: what is
+    told by a mean moves too little (the "global variance" of Toda and Tokuda, 2007).
+    """
+    device = next(net.parameters()).device
+    net.eval()
+    ear = net.audio_encoder.requires_grad_(True).train()
+    optimiser = torch.optim.AdamW(ear.parameters(), lr=rate, weight_decay=0.01)
+    known: dict[str, torch.Tensor] = {}
+
+    def codes_of(clip: dict) -> torch.Tensor:
+        if clip["file"] not in known:
+            known[clip["file"]] = mouth_codes(net.eyes, clips, clip)
+        return known[clip["file"]]
+
+    loss = torch.zeros(())
+    for step in tqdm(range(steps), desc="ear"):
+        optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
+        mels, codes = [], []
+        for clip in clips.choose(CLIPS_A_BATCH):
+            at = clips.rng.integers(clip["frames"], size=WINDOWS_A_CLIP)
+            mels.append(clips.windows(clip, at))
+            codes.append(codes_of(clip)[at])
+        mel = clips.vary_voice(torch.from_numpy(np.stack(mels)), voices).flatten(0, 1)[:, None]
+        told = ear.each(mel.to(device))
+        loss = F.mse_loss(told, torch.cat(codes).expand_as(told))
+        optimiser.zero_grad()
+        loss.backward()
+        optimiser.step()
+    ear.requires_grad_(False).eval()
+    some = clips.choose(SPREAD_CLIPS)
+    with torch.no_grad():
+        heard = [ear.each(torch.from_numpy(clips.windows(c, np.arange(c["frames"])))[:, None].to(device)) for c in some]
+        seen = torch.cat([codes_of(c) for c in some])
+        ear.spread.copy_(MOVEMENT * seen.std(dim=0) / torch.cat(heard, dim=1).mean(dim=0).std(dim=0).clamp(min=1e-3))
+    return float(loss.detach())
