@@ -19,7 +19,6 @@ from .syncnet import ConvBlock, audio_encoder, residual
 FACE = 96  # px
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
-CLOSING_PASSES = 3  # in pauses: a smile or an open mouth takes that many to shut
 ALPHA_BIAS = -2.0  # hardly any paint at first
 
 
@@ -180,7 +179,7 @@ def generate(
 
     The compact network is run ``passes`` times, each time on the face that it has just drawn: what one pass leaves of
     the source's own mouth the next one takes away. The passes' maps are chained, so the frame is warped once. Where
-    ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), more passes follow that shut the mouth, in that share.
+    ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), one more pass follows that shuts the mouth, in that share.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -205,10 +204,8 @@ def generate(
     if len(quiet):
         share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
         shut = made[quiet]
-        for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels[quiet], shut), mel[quiet])
-            more[:, :2] *= share
-            more[:, 2] = 0  # no more paint: layers of it smear
-            shut = chain_maps(shut, more)
-        made[quiet] = shut
+        more = draw(warp_and_paint(pixels[quiet], shut), mel[quiet])
+        more[:, :2] *= share
+        more[:, 2] = 0  # no more paint: layers of it smear
+        made[quiet] = chain_maps(shut, more)
     return made.cpu().numpy()
