@@ -100,7 +100,7 @@ class Params:
     strength: float = _p(
         1.0, "3", "how much of the restored face is used, 0 leaves the frame as it is", low=0.0, high=1.0
     )
-    clips: str = _p("", "4", "folder of clips of talking people to fine-tune on, empty: the sample")
+    clips: str = _p("", "4", "folder of clips of talking people to fine-tune on, empty: the lip-synced sample")
     steps: int = _p(200, "4", "steps of the fine-tuning, 0.5 to 1.5 seconds each on two cores", low=1, high=10**6)
 
 

@@ -138,6 +138,12 @@ def test_training_notebook_runs_on_a_folder_of_clips(tmp_path):
     assert pictures(tmp_path / "04_train.ipynb") == 5
 
 
+def test_training_notebook_without_clips_takes_the_lip_synced_sample(tmp_path):
+    runner.execute("04_train", tmp_path, dict(run_dir=str(tmp_path), steps=1))
+    last = nbformat.read(tmp_path / "04_train.ipynb", as_version=4).cells[-1].outputs[0].text
+    assert json.loads(last)["clips"] == 1
+
+
 def test_first_cell_fetches_the_repository_where_it_is_missing(tmp_path):
     if not (params.ROOT / ".git").exists():
         pytest.skip("needs a git checkout")
