@@ -72,6 +72,7 @@ class Eyes(nn.Module):
 
 
 def _move(pictures: torch.Tensor) -> torch.Tensor:
+    """Grey pictures ``(5 n, 1, S, S)``, each five moved, turned, mirrored and with a gamma of their own."""
     groups, device = len(pictures) // FRAMES, pictures.device
     vary = lambda *shape: torch.rand(groups, *shape, device=device) * 2 - 1  # noqa: E731
     scale, angle = 1 + 0.06 * vary(2), 0.08 * vary()
@@ -82,6 +83,5 @@ def _move(pictures: torch.Tensor) -> torch.Tensor:
     matrix = torch.cat((matrix, 0.06 * vary(2, 1)), dim=2).repeat_interleave(FRAMES, dim=0)
     grid = F.affine_grid(matrix, pictures.shape, align_corners=False)
     moved = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
-    return moved.clamp(1e-3, 1) ** torch.exp(0.3 * torch.randn(groups, 1, 1, 1, device=device)).repeat_interleave(
-        FRAMES, 0
-    )
+    gamma = torch.exp(0.3 * torch.randn(groups, 1, 1, 1, device=device)).repeat_interleave(FRAMES, dim=0)
+    return moved.clamp(1e-3, 1) ** gamma

@@ -62,10 +62,9 @@ class Wav2Lip(nn.Module):
 
 def _unet(net: nn.Module, heard: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
     skips = []
-    x = faces
     for block in net.face_encoder_blocks:
-        x = block(x)
-        skips.append(x)
+        faces = block(faces)
+        skips.append(faces)
     x = heard
     for block in net.face_decoder_blocks:
         x = torch.cat((block(x), skips.pop()), dim=1)

@@ -11,6 +11,7 @@ import json
 import math
 import multiprocessing
 import os
+import shutil
 from fractions import Fraction
 from pathlib import Path
 
@@ -21,8 +22,9 @@ from scipy.signal import fftconvolve
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .. import audio, faces, media
+from .. import audio, faces, media, run
 from ..errors import InputError
+from ..params import Params
 from ..syncnet import FACE_HALF, FRAMES
 from ..wav2lip import FACE
 
@@ -75,13 +77,15 @@ def read_clip(path: str, detector: str = "retinaface") -> tuple[np.ndarray, np.n
         found = list(faces.detect_all([frames[n] for n in at], detector))
         seen = np.flatnonzero([len(f) > 0 for f in found])
         runs = np.split(seen, np.flatnonzero(np.diff(seen) > 1) + 1)
-        run = max(runs, key=len)
-        if len(run) < 2 or at[run[-1]] - at[run[0]] + 1 < 3 * FRAMES:
+        longest = max(runs, key=len)
+        if len(longest) < 2 or at[longest[-1]] - at[longest[0]] + 1 < 3 * FRAMES:
             return "a face is seen in fewer than 15 frames on end"
-        first, last = at[run[0]], at[run[-1]]
-        points = np.stack([found[i][np.argmax(np.prod(found[i][:, 2:4] - found[i][:, :2], axis=1))][5:] for i in run])
+        first, last = at[longest[0]], at[longest[-1]]
+        points = np.stack(
+            [found[i][np.argmax(np.prod(found[i][:, 2:4] - found[i][:, :2], axis=1))][5:] for i in longest]
+        )
         shown = np.arange(first, last + 1)
-        points = np.stack([np.interp(shown, at[run], points[:, c]) for c in range(10)], axis=1)
+        points = np.stack([np.interp(shown, at[longest], points[:, c]) for c in range(10)], axis=1)
         points = faces.moving_average(points, 2 * DETECT_EVERY + 1).reshape(-1, 5, 2)
         crops = np.stack([
             faces.crop(frames[n], faces.crop_matrix(p, STORED, STORED / FACE), STORED)
@@ -123,6 +127,16 @@ def list_clips(folder: str | os.PathLike) -> list[dict]:
         )
         for n, p in enumerate(paths)
     ]
+
+
+def clips_folder(p: Params) -> Path:
+    """The folder that ``clips`` names; if none, ``run_dir/training/clips`` with what a run makes of its video."""
+    if p.clips:
+        return Path(p.clips)
+    folder = Path(p.run_dir, "training", "clips")
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copy(run.lipsync(p)["results"]["lipsync"]["path"], folder)
+    return folder
 
 
 def prepare(folder: str | os.PathLike, out: str | os.PathLike, detector: str = "retinaface", workers: int = 2) -> dict:
@@ -218,7 +232,8 @@ class Clips:
                 starts = np.minimum(first + step * np.arange(windows), last)
             else:
                 starts = self.rng.choice(last + 1, windows, replace=False)
-            mels.append(self.windows(clip, starts + FRAMES // 2, self._voice(strength)))
+            voice = int(self.rng.integers(VOICES)) if self.rng.random() < strength else 0
+            mels.append(self.windows(clip, starts + FRAMES // 2, voice))
             crops.append(self.faces(clip, (starts[:, None] + np.arange(FRAMES)).ravel()))
         mel = self.augment_mel(torch.from_numpy(np.stack(mels)), strength)
         face = self.augment_faces(torch.from_numpy(np.stack(crops)), strength, first_row=FACE_HALF)
@@ -235,11 +250,11 @@ class Clips:
         the augmentation.
         """
         crops = []
-        run = np.arange(FRAMES)
+        five = np.arange(FRAMES)
         for clip in self.choose(clips):
             last = clip["frames"] - FRAMES
-            at = self.rng.integers(0, last + 1) + run
-            step = run * (self.rng.random() < 0.5)
+            at = self.rng.integers(0, last + 1) + five
+            step = five * (self.rng.random() < 0.5)
             candidates = [start + step for start in self.rng.integers(0, last + 1, tries)]
             if self.rng.random() < far:
                 mouth = self.faces(clip, at)[:, MOUTH_ROWS, MOUTH_COLUMNS].astype(np.int16)
@@ -251,14 +266,16 @@ class Clips:
         face = self.augment_faces(torch.from_numpy(np.stack(crops)), looks)
         return face[:, :FRAMES], face[:, FRAMES:]
 
-    def _voice(self, strength: float) -> int:
-        return int(self.rng.integers(VOICES)) if self.rng.random() < strength else 0
-
     def _uniform(self, *shape: int, low: float = -1.0, high: float = 1.0) -> torch.Tensor:
         return torch.rand(shape, generator=self.torch_rng) * (high - low) + low
 
     def _normal(self, *shape: int) -> torch.Tensor:
         return torch.randn(shape, generator=self.torch_rng)
+
+    def _equaliser(self, batch: int, knots: int, spread: float) -> torch.Tensor:
+        """Random decibels ``(batch, 1, 80, 1)``, lines through ``knots`` values of a standard deviation ``spread``."""
+        values = self._normal(batch, 1, knots) * spread
+        return F.interpolate(values, size=audio.N_MELS, mode="linear", align_corners=True)[..., None]
 
     def vary_voice(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
         """A little another voice for every clip: mels ``(B, n, 80, 16)`` with vocal tract, loudness and equaliser.
@@ -272,18 +289,18 @@ class Clips:
         part = (at.clamp(max=audio.N_MELS - 1) - low)[:, None, :, None]
         band = lambda index: mel.gather(2, index[:, None, :, None].expand_as(mel))  # noqa: E731
         mel = band(low) * (1 - part) + band(low + 1) * part
-        knots = F.interpolate(self._normal(batch, 1, 6) * 1.5, size=audio.N_MELS, mode="linear", align_corners=True)
-        decibels = self._uniform(batch, 1, 1, 1) * 10 + knots[:, :, :, None]
+        equaliser = self._equaliser(batch, 6, 1.5)
+        decibels = self._uniform(batch, 1, 1, 1) * 10 + equaliser
         return (mel + strength * MEL_DECIBEL * decibels).clamp(-audio.MAX_ABS, audio.MAX_ABS)
 
     def augment_mel(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
         """Another microphone for every clip: mels ``(B, n, 80, 16)`` with gain, equaliser, noise floor, band limits."""
         batch = len(mel)
-        knots = F.interpolate(self._normal(batch, 1, 6) * 4, size=audio.N_MELS, mode="linear", align_corners=True)
-        gain = self._uniform(batch, 1, 1, 1, low=-12, high=8) + knots[:, :, :, None]
+        equaliser = self._equaliser(batch, 6, 4)
+        gain = self._uniform(batch, 1, 1, 1, low=-12, high=8) + equaliser
         mel = mel + strength * MEL_DECIBEL * gain
-        tilt = F.interpolate(self._normal(batch, 1, 4) * 6, size=audio.N_MELS, mode="linear", align_corners=True)
-        decibels = self._uniform(batch, 1, 1, 1, low=-70, high=-15) + tilt[:, :, :, None] - 60 * (1 - strength)
+        tilt = self._equaliser(batch, 4, 6)
+        decibels = self._uniform(batch, 1, 1, 1, low=-70, high=-15) + tilt - 60 * (1 - strength)
         noise = decibels * MEL_DECIBEL + 1.5 + 0.25 * self._normal(*mel.shape)
         natural = math.log(10) / 20 / MEL_DECIBEL  # mel units -> natural logarithm of the amplitude
         mel = torch.logaddexp(mel * natural, noise * natural) / natural
