@@ -30,7 +30,7 @@ ALIGNMENTS = ("inference", "training", "centred")
 
 # Speech activity. The mouth opens before the voice is heard and closes after it.
 SPEECH_SHARE = 0.5  # of the detector's certainty, above which a piece counts as speech
-SPEECH_BEFORE, SPEECH_AFTER = 0.12, 0.16  # s, added to speech
+SPEECH_BEFORE, SPEECH_AFTER = 0.3, 0.16  # s, added to speech
 SHORT_PAUSE = 0.3  # s: a shorter pause is none
 SETTLE = 0.16  # s, over which the mouth settles shut or opens
 QUIET = -4.0  # mel level that a pause's windows sink to: digital silence

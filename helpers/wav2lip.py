@@ -20,6 +20,7 @@ FACE = 96  # px
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
 ALPHA_BIAS = -2.0  # hardly any paint at first
+CLOSING_PASSES = 2  # in pauses
 
 
 def _up(cin: int, cout: int) -> ConvBlock:
@@ -178,7 +179,7 @@ def generate(
 
     The compact network is run ``passes`` times, each time on the face that it has just drawn: what one pass leaves of
     the source's own mouth the next one takes away. The passes' maps are chained, so the frame is warped once. Where
-    ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), one more pass follows that shuts the mouth, in that share.
+    ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), two more passes follow that shut the mouth, in that share.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -202,9 +203,9 @@ def generate(
     quiet = np.flatnonzero(pauses) if pauses is not None else []
     if len(quiet):
         share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
-        shut = made[quiet]
-        more = draw(warp_and_paint(pixels[quiet], shut), mel[quiet])
-        more[:, :2] *= share
-        more[:, 2] = 0  # no more paint: layers of it smear
-        made[quiet] = chain_maps(shut, more)
+        for _ in range(CLOSING_PASSES):
+            more = draw(warp_and_paint(pixels[quiet], made[quiet]), mel[quiet])
+            more[:, :2] *= share
+            more[:, 2] = 0  # no more paint: layers of it smear
+            made[quiet] = chain_maps(made[quiet], more)
     return made.cpu().numpy()

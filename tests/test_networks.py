@@ -151,6 +151,16 @@ def test_sound_moves_the_mouth(precision):
     assert moves[52:72, 34:62].mean() > max(3 * moves[20:40, 20:76].mean(), 4)
 
 
+def test_an_ear_is_a_mean_over_places_and_encoders():
+    """Heard early, in time and late by two mel frames (25 ms), the window's edges held: by four encoders each."""
+    ear = weights.load(weights.FOLDER / "wav2lip-compact.safetensors").audio_encoder
+    mel = torch.randn(3, 1, 80, 16, generator=torch.Generator().manual_seed(0))
+    early = torch.cat((mel[..., :1], mel[..., :1], mel[..., :-2]), dim=3)
+    late = torch.cat((mel[..., 2:], mel[..., -1:], mel[..., -1:]), dim=3)
+    told = torch.stack([encoder(heard) for heard in (early, mel, late) for encoder in ear.encoders]).mean(dim=0)
+    assert torch.allclose(ear(mel), told * ear.spread, atol=1e-4)
+
+
 def test_zero_maps_change_nothing():
     maps = np.zeros((6, 96, 96), np.float32)
     assert (blend.apply_maps(picture(), maps, faces.crop_matrix(POINTS, 96), POINTS) == picture()).all()

@@ -30,9 +30,10 @@ def test_batches_have_their_shapes(prepared):
     clips = data.Clips(prepared[1] / "prepared")
     mel, stacks = clips.expert_batch(4, 2)
     assert mel.shape == (8, 1, 80, 16) and stacks.shape == (8, 15, 48, 96)
-    target, reference = clips.generator_batch(2)
-    assert target.shape == reference.shape == (2, 5, 3, 96, 96)
+    target, reference, seen = clips.generator_batch(2)
+    assert target.shape == reference.shape == seen.shape == (2, 5, 3, 96, 96)
     assert target.min() >= 0 and target.max() <= 1 and mel.abs().max() <= 4
+    assert (seen - target).abs().mean() > 0.02  # the same mouths, another look
 
 
 def test_weak_augmentation_is_the_clip_itself(prepared):

@@ -338,11 +338,11 @@ def before_after(rows: dict[str, Sequence[np.ndarray]], numbers: Sequence[int], 
     return strip(pictures, titles, rows=len(rows))
 
 
-def augmentation(target: np.ndarray, reference: np.ndarray) -> Figure:
-    """Training samples: targets above the references they are drawn from, pictures ``float (B, 3, 96, 96)`` each."""
-    pictures = [p.transpose(1, 2, 0) for rows in (target, reference) for p in rows]
-    titles = ["target"] * len(target) + ["reference"] * len(reference)
-    return strip(pictures, titles, rows=2)
+def augmentation(target: np.ndarray, reference: np.ndarray, seen: np.ndarray) -> Figure:
+    """Training samples: targets, references they are drawn from, what the eyes see; ``float (B, 3, 96, 96)`` each."""
+    rows = dict(target=target, reference=reference, seen=seen)
+    pictures = [picture.transpose(1, 2, 0) for row in rows.values() for picture in row]
+    return strip(pictures, [title for title, row in rows.items() for _ in row], rows=len(rows))
 
 
 def similarity(matrix: np.ndarray, curve: np.ndarray) -> Figure:

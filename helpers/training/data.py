@@ -240,13 +240,13 @@ class Clips:
         return mel.flatten(0, 1)[:, None], face.reshape(clips * windows, 3 * FRAMES, FACE - FACE_HALF, FACE)
 
     def generator_batch(
-        self, clips: int = 8, looks: float = 1.0, tries: int = 5, far: float = 1.0
-    ) -> tuple[torch.Tensor, torch.Tensor]:
-        """Target and reference, ``(B, 5, 3, 96, 96)`` each.
+        self, clips: int = 8, looks: float = 1.0, tries: int = 5
+    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        """Target, reference, and the target in another look, ``(B, 5, 3, 96, 96)`` each.
 
         The references of five consecutive target frames are of the same clip: five consecutive frames (a moving
-        source) or one frame five times (a still picture), half of the samples each. With probability ``far`` they are,
-        of ``tries`` random ones, those whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of
+        source) or one frame five times (a still picture), half of the samples each; of ``tries`` random ones those
+        whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of
         the augmentation.
         """
         crops = []
@@ -256,15 +256,13 @@ class Clips:
             at = self.rng.integers(0, last + 1) + five
             step = five * (self.rng.random() < 0.5)
             candidates = [start + step for start in self.rng.integers(0, last + 1, tries)]
-            if self.rng.random() < far:
-                mouth = self.faces(clip, at)[:, MOUTH_ROWS, MOUTH_COLUMNS].astype(np.int16)
-                others = [self.faces(clip, c)[:, MOUTH_ROWS, MOUTH_COLUMNS] for c in candidates]
-                reference = candidates[int(np.argmax([np.abs(other - mouth).mean() for other in others]))]
-            else:
-                reference = candidates[0]
+            mouth = self.faces(clip, at)[:, MOUTH_ROWS, MOUTH_COLUMNS].astype(np.int16)
+            others = [self.faces(clip, c)[:, MOUTH_ROWS, MOUTH_COLUMNS] for c in candidates]
+            reference = candidates[int(np.argmax([np.abs(other - mouth).mean() for other in others]))]
             crops.append(self.faces(clip, np.concatenate([at, reference])))
-        face = self.augment_faces(torch.from_numpy(np.stack(crops)), looks)
-        return face[:, :FRAMES], face[:, FRAMES:]
+        pictures = torch.from_numpy(np.stack(crops))
+        face = self.augment_faces(pictures, looks)
+        return face[:, :FRAMES], face[:, FRAMES:], self.augment_faces(pictures[:, :FRAMES], looks)
 
     def _uniform(self, *shape: int, low: float = -1.0, high: float = 1.0) -> torch.Tensor:
         return torch.rand(shape, generator=self.torch_rng) * (high - low) + low

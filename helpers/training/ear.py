@@ -16,7 +16,7 @@ from .data import Clips
 STEPS = 1200
 CLIPS_A_BATCH, WINDOWS_A_CLIP = 64, 4
 SPREAD_CLIPS = 64
-MOVEMENT = 1.5  # on strangers' faces the picture layers move less than they are told
+MOVEMENT = 1.75  # on strangers' faces the picture layers move less than they are told
 
 
 @torch.no_grad()
@@ -63,7 +63,8 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
     ear.requires_grad_(False).eval()
     some = clips.choose(SPREAD_CLIPS)
     with torch.no_grad():
-        heard = [ear.each(torch.from_numpy(clips.windows(c, np.arange(c["frames"])))[:, None].to(device)) for c in some]
+        ear.spread.fill_(1)
+        heard = [ear(torch.from_numpy(clips.windows(c, np.arange(c["frames"])))[:, None].to(device)) for c in some]
         seen = torch.cat([codes_of(c) for c in some])
-        ear.spread.copy_(MOVEMENT * seen.std(dim=0) / torch.cat(heard, dim=1).mean(dim=0).std(dim=0).clamp(min=1e-3))
+        ear.spread.copy_(MOVEMENT * seen.std(dim=0) / torch.cat(heard).std(dim=0).clamp(min=1e-3))
     return float(loss.detach())

@@ -30,6 +30,7 @@ from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, warp_a
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import Clips
 from .ear import STEPS as EAR_STEPS, fit as fit_ear
+from .restorer import detail
 
 LEARNING_RATE = 1e-3
 FINE_TUNING_RATE = 2e-4
@@ -37,6 +38,7 @@ CLIPS_A_BATCH = 8
 MOUTH = (0.5, 0.66)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
 MOUTH_WEIGHT = 5.0
 GRADIENT_WEIGHT = 0.5
+DETAIL_WEIGHT = 0.3
 FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
 LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
@@ -46,7 +48,7 @@ CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, a
 CRITIC_RATE = 4e-4
 CRITIC_WEIGHT = 0.01
 MATCHING_WEIGHT = 0.1
-CRITIC_ROWS, CRITIC_COLUMNS = slice(40, 88), slice(24, 72)  # of the square: the mouth and the chin's edge
+ROWS, COLUMNS = slice(40, 88), slice(24, 72)  # of the square: the mouth and the chin's edge
 EASY = 0.3  # share of the run over which augmentation grows to its full strength
 STRIP_CLIPS = 4
 
@@ -87,7 +89,7 @@ class MouthCritic(nn.Module):
         self.layers = nn.ModuleList([conv(24, 48, 1), conv(48, 96, 2), conv(96, 128, 1), conv(128, 1, 1)])
 
     def forward(self, pictures: torch.Tensor, references: torch.Tensor) -> list[torch.Tensor]:
-        x = torch.cat((pictures, references), dim=1)[..., CRITIC_ROWS, CRITIC_COLUMNS]
+        x = torch.cat((pictures, references), dim=1)[..., ROWS, COLUMNS]
         x = F.pixel_unshuffle(x * 4 - 2, 2).contiguous(memory_format=torch.channels_last)
         features = []
         for layer in self.layers[:-1]:
@@ -169,17 +171,18 @@ def train(
     def one_step(step: int, share: float) -> dict:
         net.train()
         looks = 0.0 if "looks" in without else 1.0 if start else min(1.0, share / EASY)
-        target, reference = (t.to(device) for t in clips.generator_batch(CLIPS_A_BATCH, looks))
-        target, reference = target.flatten(0, 1), reference.flatten(0, 1)
+        batch = clips.generator_batch(CLIPS_A_BATCH, looks)
+        target, reference, seen = (t.to(device).flatten(0, 1) for t in batch)
         faces = network_input(reference, reference).to(memory_format=torch.channels_last)
         with mixed_precision(device):
-            code = net.eyes(target)
+            code = net.eyes(seen)
             maps = net.draw(code + CODE_NOISE * torch.randn_like(code), faces)
         made = warp_and_paint(reference, maps)
         l1, gradient = picture_loss(made, target, importance)
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
-        loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint
-        figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint)
+        missing = (detail(made[..., ROWS, COLUMNS]) - detail(target[..., ROWS, COLUMNS])).abs().mean()
+        loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint + DETAIL_WEIGHT * missing
+        figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint, detail=missing)
         figures |= dict.fromkeys(("likeness", "critic", "matching"), torch.zeros(()))
         if "expert" not in without:
             with mixed_precision(device):

@@ -136,7 +136,7 @@ def _gradient_error(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
     return error.diff(dim=-1).abs().mean(dim=(1, 2, 3)) + error.diff(dim=-2).abs().mean(dim=(1, 2, 3))
 
 
-def _detail(pictures: torch.Tensor) -> torch.Tensor:
+def detail(pictures: torch.Tensor) -> torch.Tensor:
     """Local amount of detail: mean absolute Laplacian of grey pictures ``(B, 3, S, S)`` in squares of 8 px."""
     grey = pictures.mean(dim=1, keepdim=True)
     kernel = grey.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None]
@@ -222,8 +222,8 @@ def train(
             made = net(bad.contiguous(memory_format=torch.channels_last))
         l1 = (made - true).abs().mean()
         gradient = _gradient_error(made, true)[~drawn].sum() / BATCH
-        detail = (_detail(made) - _detail(true)).abs().mean(dim=(1, 2, 3))
-        amount = detail @ torch.where(drawn, PAINTED_DETAIL_WEIGHT, DETAIL_WEIGHT) / BATCH
+        missing = (detail(made) - detail(true)).abs().mean(dim=(1, 2, 3))
+        amount = missing @ torch.where(drawn, PAINTED_DETAIL_WEIGHT, DETAIL_WEIGHT) / BATCH
         loss = l1 + GRADIENT_WEIGHT * gradient + amount
         optimiser.zero_grad()
         loss.backward()
@@ -232,7 +232,7 @@ def train(
         return dict(
             l1=l1.detach(),
             gradient=gradient.detach(),
-            detail=detail.mean().detach(),
+            detail=missing.mean().detach(),
             untouched=(bad - true).abs().mean(),
         )
 
