@@ -14,6 +14,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import warnings
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
@@ -173,7 +174,8 @@ def save_random_helpers(folder: Path) -> None:
     from facexlib.detection.retinaface import RetinaFace
     from facexlib.parsing.parsenet import ParseNet
 
-    detection = RetinaFace(network_name="resnet50", half=False, device="cpu")
+    with warnings.catch_warnings(action="ignore"):  # torchvision's on arguments that facexlib still uses
+        detection = RetinaFace(network_name="resnet50", half=False, device="cpu")
     parsing = ParseNet(in_size=512, out_size=512, parsing_ch=19)
     for name, net in zip(restore.REFERENCE_WEIGHTS, (detection, parsing), strict=True):
         save_random(net, folder / weights.registry()[name]["file"])

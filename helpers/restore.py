@@ -10,6 +10,7 @@ import functools
 import importlib
 import sys
 import time
+import warnings
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -378,7 +379,8 @@ def reference(path: Path, device: torch.device, folder: Path | None = None) -> A
         *values, **{**more, "model_rootpath": str(folder or weights.FOLDER)}
     )
     try:
-        return package.GFPGANer(str(path), upscale=1, device=device)
+        with warnings.catch_warnings(action="ignore"):  # torchvision's on arguments that facexlib still uses
+            return package.GFPGANer(str(path), upscale=1, device=device)
     except (KeyError, RuntimeError):
         raise WeightsError(f"{path} {OTHER_NETWORK}") from None
 

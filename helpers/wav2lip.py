@@ -21,6 +21,7 @@ FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
 ALPHA_BIAS = -2.0  # hardly any paint at first
 CLOSING_PASSES = 2  # in pauses
+ONE_PASS = 1.33  # how much wider a mouth is told to move that is drawn once: a pass goes only a part of the way
 
 
 def _up(cin: int, cout: int) -> ConvBlock:
@@ -187,24 +188,26 @@ def generate(
     pixels = pixels.permute(0, 3, 1, 2).float() / 255
     mel = torch.from_numpy(windows)[:, None].to(device, non_blocking=True)
 
-    def draw(faces: torch.Tensor, mel: torch.Tensor = mel) -> torch.Tensor:
+    @torch.autocast(device.type, precision, enabled=precision != torch.float32)
+    def draw(faces: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         both = network_input(faces, faces).contiguous(memory_format=torch.channels_last)
-        with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-            made = net(mel, both).float()
+        made = (net(told, both) if upstream else net.draw(told, both)).float()
         if not upstream:  # no mouth is greener than it is red; on strangers the paint sometimes is
             made[:, 4] = torch.minimum(made[:, 4], made[:, 3])
         return made
 
-    made = draw(pixels)
     if upstream:
-        return np.ascontiguousarray(made.cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
+        return np.ascontiguousarray(draw(pixels, mel).cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
+    with torch.autocast(device.type, precision, enabled=precision != torch.float32):
+        code = net.audio_encoder(mel).float() * (ONE_PASS if passes == 1 else 1.0)
+    made = draw(pixels, code)
     for _ in range(1, passes):
-        made = chain_maps(made, draw(warp_and_paint(pixels, made)))
+        made = chain_maps(made, draw(warp_and_paint(pixels, made), code))
     quiet = np.flatnonzero(pauses) if pauses is not None else []
     if len(quiet):
         share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
         for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels[quiet], made[quiet]), mel[quiet])
+            more = draw(warp_and_paint(pixels[quiet], made[quiet]), code[quiet])
             more[:, :2] *= share
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
