@@ -21,7 +21,7 @@ FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
 ALPHA_BIAS = -2.0  # hardly any paint at first
 CLOSING_PASSES = 2  # in pauses
-ONE_PASS = 1.33  # how much wider a mouth is told to move that is drawn once: a pass goes only a part of the way
+ONE_PASS = 1.33  # how much wider a mouth is told to move that is drawn once
 
 
 def _up(cin: int, cout: int) -> ConvBlock:
@@ -179,7 +179,8 @@ def generate(
     (B, 6, 96, 96)`` (see ``CompactWav2Lip``). Each face is both target and reference, as in Wav2Lip's ``inference.py``.
 
     The compact network is run ``passes`` times, each time on the face that it has just drawn: what one pass leaves of
-    the source's own mouth the next one takes away. The passes' maps are chained, so the frame is warped once. Where
+    the source's own mouth the next one takes away. The passes' maps are chained, so the frame is warped once. A single
+    pass is told ``ONE_PASS`` times as wide a movement, since it goes only a part of the way. Where
     ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), two more passes follow that shut the mouth, in that share.
     """
     device = next(net.parameters()).device

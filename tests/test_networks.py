@@ -11,7 +11,7 @@ from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, fill, tone, write_wave
 
 from helpers import audio, blend, faces, media, params, render, run, weights
 from helpers.errors import WeightsError
-from helpers.wav2lip import CompactWav2Lip, Wav2Lip, chain_maps, generate, warp_and_paint
+from helpers.wav2lip import ONE_PASS, CompactWav2Lip, Wav2Lip, chain_maps, generate, network_input, warp_and_paint
 
 POINTS = np.array([[85, 70], [135, 70], [110, 95], [92, 120], [128, 120]], np.float32)
 
@@ -159,6 +159,19 @@ def test_an_ear_is_a_mean_over_places_and_encoders():
     late = torch.cat((mel[..., 2:], mel[..., -1:], mel[..., -1:]), dim=3)
     told = torch.stack([encoder(heard) for heard in (early, mel, late) for encoder in ear.encoders]).mean(dim=0)
     assert torch.allclose(ear(mel), told * ear.spread, atol=1e-4)
+
+
+def test_a_mouth_that_is_drawn_once_is_told_to_move_wider():
+    net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
+    rng = np.random.default_rng(0)
+    face = rng.integers(0, 255, (1, 96, 96, 3), np.uint8)
+    window = rng.uniform(-4, 4, (1, 80, 16)).astype(np.float32)
+    pixels = torch.from_numpy(face).permute(0, 3, 1, 2).float() / 255
+    code = net.audio_encoder(torch.from_numpy(window)[:, None])
+    told = net.draw(ONE_PASS * code, network_input(pixels, pixels))
+    made = torch.from_numpy(generate(net, window, face))
+    assert torch.allclose(made[:, :3], told[:, :3], atol=1e-4)  # flow and alpha; the paint's green is limited
+    assert not torch.allclose(net.draw(code, network_input(pixels, pixels))[:, :3], told[:, :3], atol=1e-3)
 
 
 def test_zero_maps_change_nothing():
