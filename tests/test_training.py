@@ -84,7 +84,7 @@ def test_the_ear_learns_what_the_eyes_see(prepared):
 
 
 def test_eyes_hardly_see_brightness_and_contrast(prepared):
-    """A picture with 60 % of its contrast is nearly the same mouth: 0.1 to 0.2 of the codes' spread away."""
+    """A picture with 60 % of its contrast is nearly the same mouth: 0.1 to 0.25 of the codes' spread away."""
     clips = data.Clips(prepared[1] / "prepared")
     faces = torch.from_numpy(clips.squares(clips.train[0], np.arange(20))).permute(0, 3, 1, 2).float() / 255
     eyes = weights.load(weights.locate("compact").path).eyes

@@ -35,6 +35,7 @@ VOICES = 6  # mels a clip: its own and five changed ones
 MEL_DECIBEL = 2 * audio.MAX_ABS / -audio.MIN_DB  # mel units a decibel
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 MOUTH_ROWS, MOUTH_COLUMNS = slice(64, 100), slice(40, 88)  # of a stored crop
+CHOICES = 5  # of a reference, of which the one is taken whose mouth looks least like the target's
 HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
 
 
@@ -239,15 +240,12 @@ class Clips:
         face = self.augment_faces(torch.from_numpy(np.stack(crops)), strength, first_row=FACE_HALF)
         return mel.flatten(0, 1)[:, None], face.reshape(clips * windows, 3 * FRAMES, FACE - FACE_HALF, FACE)
 
-    def generator_batch(
-        self, clips: int = 8, looks: float = 1.0, tries: int = 5
-    ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    def generator_batch(self, clips: int = 8, looks: float = 1.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Target, reference, and the target in another look, ``(B, 5, 3, 96, 96)`` each.
 
         The references of five consecutive target frames are of the same clip: five consecutive frames (a moving
-        source) or one frame five times (a still picture), half of the samples each; of ``tries`` random ones those
-        whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of
-        the augmentation.
+        source) or one frame five times (a still picture), half of the samples each; of five random choices those
+        whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of the augmentation.
         """
         crops = []
         five = np.arange(FRAMES)
@@ -255,7 +253,7 @@ class Clips:
             last = clip["frames"] - FRAMES
             at = self.rng.integers(0, last + 1) + five
             step = five * (self.rng.random() < 0.5)
-            candidates = [start + step for start in self.rng.integers(0, last + 1, tries)]
+            candidates = [start + step for start in self.rng.integers(0, last + 1, CHOICES)]
             mouth = self.faces(clip, at)[:, MOUTH_ROWS, MOUTH_COLUMNS].astype(np.int16)
             others = [self.faces(clip, c)[:, MOUTH_ROWS, MOUTH_COLUMNS] for c in candidates]
             reference = candidates[int(np.argmax([np.abs(other - mouth).mean() for other in others]))]

@@ -1,10 +1,10 @@
 """The lip-sync generator's training: redraw a frame from another frame of the clip and the code of its mouth.
 
 The code is what the network's eyes see of the frame (see ``mouth_code``); in the end the ear learns to tell it from the
-sound. Losses: L1 that weighs the mouth most, differences of gradients (sharpness), total variation of the flow (no
-folds), a little on alpha (paint only where warping cannot do it), how far the sync expert's view of five redrawn frames
-is from that of the true ones, and later in the run a critic of the mouth (hinge loss and feature matching, as in
-pix2pixHD, Wang et al., 2018).
+sound. Losses: L1 that weighs the mouth most, differences of gradients and the local amount of detail (both for
+sharpness), total variation of the flow (no folds), a little on alpha (paint only where warping cannot do it), how far
+the sync expert's view of five redrawn frames is from that of the true ones, and later in the run a critic of the mouth
+(hinge loss and feature matching, as in pix2pixHD, Wang et al., 2018).
 
 The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
 own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
@@ -30,7 +30,7 @@ from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, warp_a
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import Clips
 from .ear import STEPS as EAR_STEPS, fit as fit_ear
-from .restorer import detail
+from .losses import detail_error, gradient_error
 
 LEARNING_RATE = 1e-3
 FINE_TUNING_RATE = 2e-4
@@ -63,9 +63,7 @@ def mouth_weights() -> torch.Tensor:
 def picture_loss(made: torch.Tensor, true: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     """(weighted L1, weighted L1 of horizontal and vertical differences) of ``(B, 3, 96, 96)`` pictures."""
     error = (made - true) * weights
-    across = (error[..., 1:] - error[..., :-1]).abs().mean()
-    down = (error[..., 1:, :] - error[..., :-1, :]).abs().mean()
-    return error.abs().mean(), across + down
+    return error.abs().mean(), gradient_error(error).mean()
 
 
 def _stacks(faces: torch.Tensor) -> torch.Tensor:
@@ -180,7 +178,7 @@ def train(
         made = warp_and_paint(reference, maps)
         l1, gradient = picture_loss(made, target, importance)
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
-        missing = (detail(made[..., ROWS, COLUMNS]) - detail(target[..., ROWS, COLUMNS])).abs().mean()
+        missing = detail_error(made[..., ROWS, COLUMNS], target[..., ROWS, COLUMNS]).mean()
         loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint + DETAIL_WEIGHT * missing
         figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint, detail=missing)
         figures |= dict.fromkeys(("likeness", "critic", "matching"), torch.zeros(()))

@@ -28,6 +28,7 @@ from ..wav2lip import CompactWav2Lip, choose_device
 from . import data
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import FPS
+from .losses import detail_error, gradient_error
 
 SQUARE = 144  # px: faces of 140 px, as they are
 EVERY = 5  # frames
@@ -40,7 +41,6 @@ MOUTH_CORNER = (36, 56)  # px: x, y of the piece with the mouth in its middle
 SHAKE = 16  # px: how far from there a painted piece may lie
 GRADIENT_WEIGHT = 0.5
 DETAIL_WEIGHT = 0.5  # more makes it sharper than the true face, and less like it
-DETAIL_AREA = 8  # px: side of the squares in which detail is summed
 PAINTED_DETAIL_WEIGHT = 2.0  # the same for a painted mouth
 UNTOUCHED = 0.1  # share of samples to which nothing is done
 PAINTED = 0.4  # share of samples as the lip-sync draws them
@@ -131,18 +131,6 @@ def damage(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     return torch.cat(made).clamp(0, 1)
 
 
-def _gradient_error(a: torch.Tensor, b: torch.Tensor) -> torch.Tensor:
-    error = a - b
-    return error.diff(dim=-1).abs().mean(dim=(1, 2, 3)) + error.diff(dim=-2).abs().mean(dim=(1, 2, 3))
-
-
-def detail(pictures: torch.Tensor) -> torch.Tensor:
-    """Local amount of detail: mean absolute Laplacian of grey pictures ``(B, 3, S, S)`` in squares of 8 px."""
-    grey = pictures.mean(dim=1, keepdim=True)
-    kernel = grey.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None]
-    return F.avg_pool2d(F.conv2d(grey, kernel).abs(), DETAIL_AREA, DETAIL_AREA // 2)
-
-
 def decibels(a: torch.Tensor, b: torch.Tensor) -> float:
     """Mean PSNR of pictures in [0, 1]."""
     return float(-10 * torch.log10((a - b).square().mean(dim=(1, 2, 3)).clamp(min=1e-9)).mean())
@@ -221,8 +209,8 @@ def train(
         with mixed_precision(device):
             made = net(bad.contiguous(memory_format=torch.channels_last))
         l1 = (made - true).abs().mean()
-        gradient = _gradient_error(made, true)[~drawn].sum() / BATCH
-        missing = (detail(made) - detail(true)).abs().mean(dim=(1, 2, 3))
+        gradient = gradient_error(made - true)[~drawn].sum() / BATCH
+        missing = detail_error(made, true)
         amount = missing @ torch.where(drawn, PAINTED_DETAIL_WEIGHT, DETAIL_WEIGHT) / BATCH
         loss = l1 + GRADIENT_WEIGHT * gradient + amount
         optimiser.zero_grad()
