@@ -74,19 +74,19 @@ def stages(video: str, speech: str) -> dict[str, float]:
     count = min(FRAMES, media.frame_count(info, fps))
     p = params.build(video=video, audio=speech, length="shortest", checkpoint="compact", allow_no_face="true")
     plan, _ = plans.make(p, video, speech, "centred")
+    compact = weights.load(weights.locate("compact").path)
+    plan = render.look_at_mouths(plan, video, compact)
     drawn = [n for n in range(plan.frames) if plan.redrawn[n]][:count]
     frames = dict(
         zip(drawn, (next(render.source_pictures(plan, video, n, n + 1)) for n in drawn[:BATCH]), strict=False)
     )
     source = list(media.read_frames(video, fps, 0, count))
-    compact = weights.load(weights.locate("compact").path)
     upstream = (
         wav2lip.Wav2Lip().eval().requires_grad_(False).to(memory_format=torch.channels_last)
     )  # speed needs no training
     fastest = wav2lip.choose_precision("auto", torch.device("cpu"))
     pictures = np.random.default_rng(0).integers(0, 255, (BATCH, FACE, FACE, 3), dtype=np.uint8)
     sounds = np.zeros((BATCH, audio.N_MELS, audio.WINDOW), np.float32)
-    passes = render.passes(plan, p)
     network = lambda net, precision, times=1: milliseconds(  # noqa: E731
         lambda: wav2lip.generate(net, sounds, pictures, precision, times), BATCH
     )
@@ -94,7 +94,7 @@ def stages(video: str, speech: str) -> dict[str, float]:
         decode=milliseconds(lambda: [0 for _ in media.read_frames(video, fps, 0, count)], count, 1),
         detect=milliseconds(lambda: list(faces.detect_all(source[:BATCH])), len(source[:BATCH]), 1),
         compact_one_pass=network(compact, fastest),
-        compact=network(compact, fastest, passes), compact_passes=passes,
+        compact=network(compact, fastest, p.passes), compact_passes=p.passes,
         upstream_fp32=network(upstream, torch.float32), upstream_fastest=network(upstream, fastest),
         fastest_precision=str(fastest).removeprefix("torch."),
     )  # fmt: skip

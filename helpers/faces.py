@@ -19,6 +19,7 @@ import numpy as np
 from . import weights
 from .batches import halving
 from .errors import ParameterError, WeightsError
+from .mouth_code import CODE
 
 DETECT_LONG_SIDE = 640  # px: frames are made this small before detection
 MIN_SCORE = 0.6
@@ -46,7 +47,8 @@ class FaceTrack:
     """The face to re-draw in each of N frames. Where ``present`` is false the other rows mean nothing.
 
     present ``bool (N,)``; box ``float32 (N, 4)`` x1, y1, x2, y2 and landmarks ``float32 (N, 5, 2)`` in source pixels,
-    smoothed; score ``float32 (N,)``, 0 where interpolated; shot and track ``int32 (N,)`` (track -1: no face).
+    smoothed; score ``float32 (N,)``, 0 where interpolated; shot and track ``int32 (N,)`` (track -1: no face); mouth
+    ``float32 (N, 8)``: the person's own mouth code (see ``wav2lip.own_code``), 0 until somebody has looked.
     """
 
     present: np.ndarray
@@ -55,6 +57,7 @@ class FaceTrack:
     score: np.ndarray
     shot: np.ndarray
     track: np.ndarray
+    mouth: np.ndarray
 
 
 @functools.cache
@@ -296,7 +299,8 @@ def _face_track(tracks: list[dict[int, np.ndarray]], mine: list[int], shot: np.n
         rows[span, 4] = np.where(np.isin(span, frames), filled[:, 4], 0)
         owner[span] = number
     owner[(rows[:, 2] - rows[:, 0] < MIN_FACE) | (rows[:, 3] - rows[:, 1] < MIN_FACE)] = -1
-    return FaceTrack(owner >= 0, rows[:, :4], rows[:, 5:].reshape(-1, 5, 2), rows[:, 4], shot, owner)
+    mouth = np.zeros((len(shot), CODE), np.float32)
+    return FaceTrack(owner >= 0, rows[:, :4], rows[:, 5:].reshape(-1, 5, 2), rows[:, 4], shot, owner, mouth)
 
 
 def moving_average(values: np.ndarray, window: int) -> np.ndarray:

@@ -77,9 +77,7 @@ class Params:
     blend: str = _p(
         "feather", "2", "feather: soft mask and colour match, box: upstream's hard paste", ("feather", "box")
     )
-    passes: int = _p(
-        0, "2", "times the compact network goes over a face, 0: 1 for a picture, 2 for a video", low=0, high=5
-    )
+    passes: int = _p(2, "2", "times the compact network goes over a face", low=1, high=5)
     batch_size: int = _p(16, "2", "faces the network draws at once", low=1, high=512)
     precision: str = _p("auto", "12", "number format of the networks", ("auto", "fp32", "bf16", "fp16"))
     device: str = _p("auto", "12", "where the networks run", ("auto", "cpu", "cuda"))

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import cv2
 import numpy as np
@@ -17,12 +18,13 @@ from torch import nn
 
 from . import audio, blend, faces, media, params, wav2lip
 from .batches import halving
+from .mouth_code import CODE
 from .params import Params
 from .plan import Plan
 from .restore import Restorer
 from .wav2lip import FACE
 
-MOVING_PASSES = 2
+KNOWN_AFTER = 50  # frames of a face, after which its person's own mouth is known
 
 
 def crop_matrix(plan: Plan, n: int) -> np.ndarray:
@@ -69,9 +71,20 @@ def box_pads(p: Params) -> tuple[int, int, int, int]:
     return (0, 0, 0, 0) if p.box else pads
 
 
-def passes(plan: Plan, p: Params) -> int:
-    """How often the compact network goes over a face: a moving mouth takes more to replace than a still one."""
-    return p.passes or (1 if len(plan.faces.present) == 1 else MOVING_PASSES)
+def look_at_mouths(plan: Plan, video: str, net: nn.Module) -> Plan:
+    """The plan with everybody's own mouth, as the compact network sees it in the first frames of each track."""
+    if not isinstance(net, wav2lip.CompactWav2Lip):
+        return plan
+    layers = []
+    for face in (plan.faces, *plan.others):
+        mouth = np.zeros_like(face.mouth)
+        for track in np.unique(face.track[face.present]):
+            first = np.flatnonzero(face.track == track)[:KNOWN_AFTER]
+            pictures = zip(first, media.read_indexed(video, plan.fps, first, None, plan.view), strict=False)
+            seen = [faces.crop(picture, faces.crop_matrix(face.landmarks[n], FACE), FACE) for n, picture in pictures]
+            mouth[face.track == track] = wav2lip.own_code(net, np.stack(seen))
+        layers.append(replace(face, mouth=mouth))
+    return replace(plan, faces=layers[0], others=tuple(layers[1:]))
 
 
 def face_input(frame: np.ndarray, plan: Plan, n: int, net: nn.Module, pads: tuple[int, int, int, int]) -> np.ndarray:
@@ -119,12 +132,14 @@ def render(
             inputs = np.zeros((p.batch_size, FACE, FACE, 3), np.uint8)
             windows = np.zeros((p.batch_size, audio.N_MELS, audio.WINDOW), np.float32)
             pauses = np.zeros(p.batch_size, np.float32)
+            own = np.zeros((p.batch_size, CODE), np.float32)
             places = [n - first for n in mine]
             inputs[places] = [face_input(frames[n], layer, n, net, pads) for n in mine]
             windows[places] = layer.windows(mine)
             pauses[places] = 1 - layer.speech[mine]
+            own[places] = layer.faces.mouth[layer.source[mine]]
             clock = _lap(times, "crop", clock)
-            made = _generate(net, windows, inputs, precision, passes(plan, p), pauses)
+            made = _generate(net, precision, p.passes, windows, inputs, pauses, own)
             clock = _lap(times, "network", clock)
             for n in mine:
                 frames[n] = compose(frames[n], made[n - first], layer, n, net, pads, p.blend)
@@ -153,12 +168,14 @@ def runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
     return made
 
 
-def _generate(
-    net: nn.Module, windows: np.ndarray, inputs: np.ndarray, precision: torch.dtype, passes: int, pauses: np.ndarray
-) -> list[np.ndarray]:
-    """``wav2lip.generate``, in smaller batches where a GPU's memory is short."""
-    work = lambda rows: wav2lip.generate(net, windows[rows], inputs[rows], precision, passes, pauses[rows])  # noqa: E731
-    return list(halving(work, range(len(inputs)), len(inputs)))
+def _generate(net: nn.Module, precision: torch.dtype, passes: int, *arrays: np.ndarray) -> list[np.ndarray]:
+    """``wav2lip.generate`` of windows, inputs, pauses and own codes, fewer at once where a GPU's memory is short."""
+
+    def work(rows: list[int]) -> np.ndarray:
+        windows, inputs, pauses, own = (values[rows] for values in arrays)
+        return wav2lip.generate(net, windows, inputs, precision, passes, pauses, own)
+
+    return list(halving(work, range(len(arrays[0])), len(arrays[0])))
 
 
 def _lap(times: dict[str, float], stage: str, since: float) -> float:
@@ -174,7 +191,8 @@ def preview(plan: Plan, video: str, net: nn.Module, p: Params, n: int) -> dict[s
     seen = face_input(frame, plan, n, net, pads)
     window = plan.windows([n])
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
-    patch = wav2lip.generate(net, window, seen[None], precision, passes(plan, p), 1 - plan.speech[[n]])[0]
+    own = plan.faces.mouth[plan.source[[n]]]
+    patch = wav2lip.generate(net, window, seen[None], precision, p.passes, 1 - plan.speech[[n]], own)[0]
     made = compose(frame, patch, plan, n, net, pads, p.blend)
     if patch.shape[0] == 6:
         pixels = torch.from_numpy(seen).permute(2, 0, 1)[None].float() / 255

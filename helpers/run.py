@@ -139,6 +139,9 @@ def prepare(p: Params) -> tuple[dict[str, Any], Plan, nn.Module]:
         started = time.perf_counter()
         video, sound = (record["inputs"][name]["path"] for name in SAMPLE_FILES)
         plan, times = plans.make(p, video, sound, alignment(p, net))
+        clock = time.perf_counter()
+        plan = render.look_at_mouths(plan, video, net)
+        times["mouths"] = time.perf_counter() - clock
         plans.save(plan, path)
         record["seconds"]["plan"] = {k: round(v, 3) for k, v in times.items()}
         record["seconds"]["plan"]["all"] = round(time.perf_counter() - started, 3)

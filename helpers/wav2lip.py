@@ -21,7 +21,8 @@ FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
 ALPHA_BIAS = -2.0  # hardly any paint at first
 CLOSING_PASSES = 2  # in pauses
-ONE_PASS = 1.33  # how much wider a mouth is told to move that is drawn once
+LEAN = 0.5  # of what a mouth must change: so much more is told at first, since a pass goes only a part of the way
+MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 
 
 def _up(cin: int, cout: int) -> ConvBlock:
@@ -95,7 +96,7 @@ class CompactWav2Lip(nn.Module):
             nn.Sequential(ConvBlock(c3, c3, 3, 1, 0)),
         ])  # fmt: skip
         self.audio_encoder = Ear()
-        self.eyes = Eyes()  # for training only
+        self.eyes = Eyes()
         self.from_code = nn.Linear(CODE, 2 * c3)
         self.face_decoder_blocks = nn.ModuleList([
             nn.Sequential(ConvBlock(2 * c3, c3, 1, 1, 0)),
@@ -115,6 +116,10 @@ class CompactWav2Lip(nn.Module):
 
     def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         return self.draw(self.audio_encoder(mel), faces)
+
+    def missing(self, wanted: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
+        """What mouths ``(B, 3, 96, 96)`` lack of the codes ``(B, 8)`` that are wanted, as far as the eyes see."""
+        return (wanted - self.eyes(pictures)).clamp(-MISSING_LIMIT, MISSING_LIMIT)
 
     def draw(self, code: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         x = self.output_block(_unet(self, F.relu(self.from_code(code))[:, :, None, None], faces)).float()
@@ -168,25 +173,40 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
     return {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}[name]
 
 
+def _pixels(net: nn.Module, faces: np.ndarray) -> torch.Tensor:
+    pixels = torch.from_numpy(faces).to(next(net.parameters()).device, non_blocking=True)
+    return pixels.permute(0, 3, 1, 2).float() / 255
+
+
+@torch.inference_mode()
+def own_code(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
+    """A person's own mouth, from RGB faces ``uint8 (K, 96, 96, 3)``: the mean ``float32 (8,)`` of what the eyes see.
+
+    Sound tells how a mouth moves about it; what else is in it (beard, lips, teeth) is the person's.
+    """
+    return net.eyes(_pixels(net, faces)).mean(dim=0).cpu().numpy()
+
+
 @torch.inference_mode()
 def generate(
-    net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 1,
-    pauses: np.ndarray | None = None,
+    net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 2,
+    pauses: np.ndarray | None = None, own: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     """One batch: mel windows ``float32 (B, 80, 16)`` and RGB faces ``uint8 (B, 96, 96, 3)`` -> patches.
 
     Upstream's network gives RGB pictures ``float32 (B, 96, 96, 3)`` in [0, 1], the compact one its maps ``float32
     (B, 6, 96, 96)`` (see ``CompactWav2Lip``). Each face is both target and reference, as in Wav2Lip's ``inference.py``.
 
-    The compact network is run ``passes`` times, each time on the face that it has just drawn: what one pass leaves of
-    the source's own mouth the next one takes away. The passes' maps are chained, so the frame is warped once. A single
-    pass is told ``ONE_PASS`` times as wide a movement, since it goes only a part of the way. Where
-    ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), two more passes follow that shut the mouth, in that share.
+    The compact network is run ``passes`` times, each time on the face that it has just drawn. Before each pass its eyes
+    look how the mouth stands, less the person's ``own`` code (``float32 (B, 8)`` or ``(8,)``, see ``own_code``), and
+    what is missing of what the ear hears is added to what is told. So a pass takes away what the last one left of the
+    source's mouth, and faces that move little when told are told more. The passes' maps are chained: the frame is
+    warped once. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), two more passes follow that shut the
+    mouth, in that share.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
-    pixels = torch.from_numpy(faces[..., ::-1].copy() if upstream else faces).to(device, non_blocking=True)
-    pixels = pixels.permute(0, 3, 1, 2).float() / 255
+    pixels = _pixels(net, faces[..., ::-1].copy() if upstream else faces)
     mel = torch.from_numpy(windows)[:, None].to(device, non_blocking=True)
 
     @torch.autocast(device.type, precision, enabled=precision != torch.float32)
@@ -200,15 +220,19 @@ def generate(
     if upstream:
         return np.ascontiguousarray(draw(pixels, mel).cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
     with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-        code = net.audio_encoder(mel).float() * (ONE_PASS if passes == 1 else 1.0)
-    made = draw(pixels, code)
+        heard = net.audio_encoder(mel).float()
+    wanted = heard + torch.as_tensor(0.0 if own is None else own).to(device)
+    told = heard + LEAN * net.missing(wanted, pixels)
+    made = draw(pixels, told)
     for _ in range(1, passes):
-        made = chain_maps(made, draw(warp_and_paint(pixels, made), code))
+        now = warp_and_paint(pixels, made)
+        told = told + net.missing(wanted, now)
+        made = chain_maps(made, draw(now, told))
     quiet = np.flatnonzero(pauses) if pauses is not None else []
     if len(quiet):
         share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
         for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels[quiet], made[quiet]), code[quiet])
+            more = draw(warp_and_paint(pixels[quiet], made[quiet]), told[quiet])
             more[:, :2] *= share
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)

@@ -9,9 +9,9 @@ import pytest
 import torch
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, fill, tone, write_wave
 
-from helpers import audio, blend, faces, media, params, render, run, weights
+from helpers import audio, blend, faces, media, params, render, run, wav2lip, weights
 from helpers.errors import WeightsError
-from helpers.wav2lip import ONE_PASS, CompactWav2Lip, Wav2Lip, chain_maps, generate, network_input, warp_and_paint
+from helpers.wav2lip import LEAN, CompactWav2Lip, Wav2Lip, chain_maps, generate, network_input, warp_and_paint
 
 POINTS = np.array([[85, 70], [135, 70], [110, 95], [92, 120], [128, 120]], np.float32)
 
@@ -136,14 +136,18 @@ def test_a_face_does_not_depend_on_its_neighbours_in_the_batch():
     assert (whole[3] == alone[3]).all()
 
 
+def sample_face():
+    frame = next(media.read_frames(SAMPLE_VIDEO, Fraction(25)))
+    return faces.crop(frame, faces.crop_matrix(faces.detect(frame)[0, 5:].reshape(5, 2), 96), 96)
+
+
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16, torch.float32])
 def test_sound_moves_the_mouth(precision):
     """The bundled network draws different mouths for different sounds, and leaves the eyes alone."""
     net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
     mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
     windows = audio.mel_windows(mel, np.arange(0, 560, 20))
-    frame = next(media.read_frames(SAMPLE_VIDEO, Fraction(25)))
-    face = faces.crop(frame, faces.crop_matrix(faces.detect(frame)[0, 5:].reshape(5, 2), 96), 96)
+    face = sample_face()
     maps = torch.from_numpy(generate(net, windows, np.repeat(face[None], len(windows), 0), precision))
     pixels = torch.from_numpy(face).permute(2, 0, 1).float().expand(len(windows), 3, 96, 96)
     maps[:, 3:] *= 255
@@ -161,15 +165,36 @@ def test_an_ear_is_a_mean_over_places_and_encoders():
     assert torch.allclose(ear(mel), told * ear.spread, atol=1e-4)
 
 
-def test_a_mouth_that_is_drawn_once_is_told_to_move_wider():
-    net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
-    rng = np.random.default_rng(0)
-    face = rng.integers(0, 255, (1, 96, 96, 3), np.uint8)
-    window = rng.uniform(-4, 4, (1, 80, 16)).astype(np.float32)
+def test_eyes_bring_the_mouth_nearer_to_what_is_heard():
+    """Two passes that look at what was drawn, against two that do not, told the same sounds on the same face."""
+    net = weights.load(weights.locate("compact").path)
+    mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
+    windows = audio.mel_windows(mel, np.arange(0, 560, 20))
+    inputs = np.repeat(sample_face()[None], len(windows), 0)
+    own = wav2lip.own_code(net, inputs[:1])
+    assert own.shape == (8,) and own.dtype == np.float32
+    pixels = torch.from_numpy(inputs).permute(0, 3, 1, 2).float() / 255
+    code = net.audio_encoder(torch.from_numpy(windows)[:, None])
+    blind = net.draw(code, network_input(pixels, pixels))
+    again = warp_and_paint(pixels, blind)
+    blind = chain_maps(blind, net.draw(code, network_input(again, again)))
+    seeing = torch.from_numpy(generate(net, windows, inputs, passes=2, own=own))
+    away = [
+        (code + torch.from_numpy(own) - net.eyes(warp_and_paint(pixels, maps))).square().mean()
+        for maps in (blind, seeing)
+    ]
+    assert away[1] < 0.7 * away[0]
+
+
+def test_one_pass_is_told_what_the_source_lacks():
+    net = weights.load(weights.locate("compact").path)
+    face, window = sample_face()[None], np.random.default_rng(0).uniform(-4, 4, (1, 80, 16)).astype(np.float32)
+    own = np.linspace(-2, 2, 8, dtype=np.float32)
     pixels = torch.from_numpy(face).permute(0, 3, 1, 2).float() / 255
     code = net.audio_encoder(torch.from_numpy(window)[:, None])
-    told = net.draw(ONE_PASS * code, network_input(pixels, pixels))
-    made = torch.from_numpy(generate(net, window, face))
+    lacks = (code + torch.from_numpy(own) - net.eyes(pixels)).clamp(-3, 3)
+    told = net.draw(code + LEAN * lacks, network_input(pixels, pixels))
+    made = torch.from_numpy(generate(net, window, face, passes=1, own=own))
     assert torch.allclose(made[:, :3], told[:, :3], atol=1e-4)  # flow and alpha; the paint's green is limited
     assert not torch.allclose(net.draw(code, network_input(pixels, pixels))[:, :3], told[:, :3], atol=1e-3)
 

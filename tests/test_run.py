@@ -13,7 +13,7 @@ import pytest
 from conftest import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
 
-from helpers import faces, media, params, plan as plans, render, restore, run
+from helpers import faces, media, params, plan as plans, render, restore, run, wav2lip, weights
 from helpers.errors import InputError, NoFaceError, ParameterError, RunError
 
 PATTERNS = {
@@ -148,6 +148,24 @@ def test_two_faces_both_talk(small_run, monkeypatch):
     frame = list(render.render(plan.layers[0], p.video, net, alone, 0, 16))[10]
     sides = (frame != source).any(axis=(0, 2))
     assert sides[:78].any() != sides[82:].any()
+
+
+def test_everybodys_own_mouth_is_known(small_run, monkeypatch):
+    """One code for each track, of its first frames; nothing where there is no face, nothing for upstream's network."""
+    boxes = [faces.box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))]
+    monkeypatch.setattr(render, "KNOWN_AFTER", 3)
+    found = iter([boxes[n >= 30] if not 10 <= n < 30 else boxes[0][:0] for n in range(50)])
+    monkeypatch.setitem(faces.DETECTORS, "retinaface", lambda frames, device: [next(found) for _ in frames])
+    _, p = small_run(box="")
+    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    assert (plan.faces.mouth[10:30] == 0).all()
+    net = weights.load(weights.locate("compact").path)
+    source = list(render.source_pictures(plan, p.video, 0, 50))
+    for first, last in ((0, 10), (30, 50)):
+        seen = [render.face_input(source[n], plan, n, net, (0, 0, 0, 0)) for n in range(first, first + 3)]
+        own = wav2lip.own_code(net, np.stack(seen))
+        assert np.allclose(plan.faces.mouth[first:last], own, atol=1e-3) and np.abs(own).max() > 0.1
+    assert render.look_at_mouths(plan, p.video, wav2lip.Wav2Lip()) is plan
 
 
 def test_a_cut_and_a_blue_second(clips, tmp_path):

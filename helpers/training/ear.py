@@ -16,7 +16,7 @@ from .data import Clips
 STEPS = 1200
 CLIPS_A_BATCH, WINDOWS_A_CLIP = 64, 4
 SPREAD_CLIPS = 64
-MOVEMENT = 1.5  # on strangers' faces the picture layers move less than they are told
+MOVEMENT = 1.25  # on strangers' faces the picture layers move less than they are told
 
 
 @torch.no_grad()

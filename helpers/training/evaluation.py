@@ -23,13 +23,18 @@ from . import data
 BATCH = 16
 
 
-def draw(net: nn.Module, windows: np.ndarray, faces: np.ndarray, passes: int = 1) -> np.ndarray:
-    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mel windows ``(K, 80, 16)`` as a run does it, same shape."""
+def draw(
+    net: nn.Module, windows: np.ndarray, faces: np.ndarray, own: np.ndarray | None = None, passes: int = 2
+) -> np.ndarray:
+    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mel windows ``(K, 80, 16)`` as a run does it, same shape.
+
+    ``own`` is the person's own mouth code (see ``wav2lip.own_code``).
+    """
     precision = wav2lip.choose_precision("auto", next(net.parameters()).device)
     made = []
     for at in range(0, len(faces), BATCH):
         some = slice(at, at + BATCH)
-        maps = wav2lip.generate(net, windows[some], faces[some], precision, passes)
+        maps = wav2lip.generate(net, windows[some], faces[some], precision, passes, own=own)
         made += [blend.apply_maps(face, m, np.eye(2, 3), None) for face, m in zip(faces[some], maps, strict=True)]
     return np.stack(made)
 
@@ -64,23 +69,23 @@ def different(faces: np.ndarray) -> list[int]:
     return [first, second, int(np.minimum(away(first), away(second)).argmax())]
 
 
-def leak(net: nn.Module, windows: np.ndarray, faces: np.ndarray) -> float:
+def leak(net: nn.Module, windows: np.ndarray, faces: np.ndarray, own: np.ndarray) -> float:
     """How much of a reference's own mouth is left: 0 nothing, 1 all of it.
 
     Three references of a clip with the most different mouths are drawn to the same sound; their mouths' mean difference
-    is divided by that of the references themselves.
+    is divided by that of the references themselves. ``own`` is the person's own mouth code.
     """
     some = np.linspace(0, len(windows) - 1, min(24, len(windows))).astype(int)
     mouths = lambda pictures: np.stack([quality.mouth_part(p) for p in pictures]).astype(np.float32)  # noqa: E731
     chosen = different(faces)
     before = mouths(faces[chosen])
-    after = [mouths(draw(net, windows[some], np.repeat(faces[[k]], len(some), axis=0))) for k in chosen]
+    after = [mouths(draw(net, windows[some], np.repeat(faces[[k]], len(some), axis=0), own)) for k in chosen]
     pairs = ((0, 1), (0, 2), (1, 2))
     left = np.mean([np.abs(after[a] - after[b]).mean() for a, b in pairs])
     return float(left / max(1e-6, np.mean([np.abs(before[a] - before[b]).mean() for a, b in pairs])))
 
 
-def evaluate(model: str, folder: str | os.PathLike, passes: int = 1) -> dict[str, Any]:
+def evaluate(model: str, folder: str | os.PathLike, passes: int = 2) -> dict[str, Any]:
     """All figures of one compact network on a folder of clips.
 
     Returns ``clips``: rows by clip and kind ("true", "copied": the reference as it is, "own speech", "other speech":
@@ -108,13 +113,14 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 1) -> dict[str
         reference = np.roll(true, len(true) // 2, axis=0)
         other = ready[(number + 1) % len(ready)][2]
         count = min(len(true), len(other))
-        own = draw(net, windows, reference, passes)
-        swapped = draw(net, other[:count], true[:count], passes)
+        code = wav2lip.own_code(net, true)
+        own = draw(net, windows, reference, code, passes)
+        swapped = draw(net, other[:count], true[:count], code, passes)
         rows += [
             dict(clip=name, video="true") | behaviour(true, true, windows, expert),
             dict(clip=name, video="copied") | likeness(reference, true) | behaviour(reference, true, windows, expert),
             dict(clip=name, video="own speech") | likeness(own, true) | behaviour(own, true, windows, expert)
-            | dict(leak=leak(net, windows, true)),
+            | dict(leak=leak(net, windows, true, code)),
             dict(clip=name, video="other speech") | behaviour(swapped, true[:count], other[:count], expert),
         ]  # fmt: skip
     mean, spread = [], []

@@ -38,10 +38,11 @@ CLIPS_A_BATCH = 8
 MOUTH = (0.5, 0.66)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
 MOUTH_WEIGHT = 5.0
 GRADIENT_WEIGHT = 0.5
-DETAIL_WEIGHT = 0.3
+DETAIL_WEIGHT = 0.5
 FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
 LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
+SECOND_PASSES = 4  # of the clips in a batch are drawn already, as before a run's second pass
 CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
 CRITIC_START = 0.35  # share of the run after which the critic is heard
 CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
@@ -100,6 +101,17 @@ def far_reference(clips: Clips, clip: dict) -> int:
     """Frame of a clip whose mouth is taken as a still reference: the quietest one, where it is likely closed."""
     mel = clips.windows(clip, np.arange(clip["frames"]))
     return int(mel.mean(axis=(1, 2)).argmin())
+
+
+def drawn_before(
+    net: CompactWav2Lip, code: torch.Tensor, told: torch.Tensor, faces: torch.Tensor, count: int
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Faces ``(B, 3, 96, 96)`` and codes told, the first ``count`` of them as they are when a second pass begins."""
+    with torch.no_grad():
+        first = faces[:count]
+        made = warp_and_paint(first, net.draw(told[:count], network_input(first, first)).float())
+        lacks = net.missing(code[:count], made)
+    return torch.cat((made, faces[count:])), torch.cat((told[:count] + lacks, told[count:]))
 
 
 @torch.no_grad()
@@ -171,11 +183,12 @@ def train(
         looks = 0.0 if "looks" in without else 1.0 if start else min(1.0, share / EASY)
         batch = clips.generator_batch(CLIPS_A_BATCH, looks)
         target, reference, seen = (t.to(device).flatten(0, 1) for t in batch)
-        faces = network_input(reference, reference).to(memory_format=torch.channels_last)
         with mixed_precision(device):
             code = net.eyes(seen)
-            maps = net.draw(code + CODE_NOISE * torch.randn_like(code), faces)
-        made = warp_and_paint(reference, maps)
+            told = code + CODE_NOISE * torch.randn_like(code)
+            source, told = drawn_before(averaged.net, code, told, reference, batch[0].shape[1] * SECOND_PASSES)
+            maps = net.draw(told, network_input(source, source).to(memory_format=torch.channels_last))
+        made = warp_and_paint(source, maps)
         l1, gradient = picture_loss(made, target, importance)
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
         missing = detail_error(made[..., ROWS, COLUMNS], target[..., ROWS, COLUMNS]).mean()

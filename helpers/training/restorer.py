@@ -89,7 +89,8 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     shrink = LOWEST / SQUARE
     matrix = np.array([[shrink, 0, (shrink - 1) / 2], [0, shrink, (shrink - 1) / 2]])
     small = np.stack([faces.crop(square, matrix, LOWEST) for square in squares])
-    maps = wav2lip.generate(net, heard[seen], small, wav2lip.choose_precision("auto", torch.device("cpu")))
+    precision = wav2lip.choose_precision("auto", torch.device("cpu"))
+    maps = wav2lip.generate(net, heard[seen], small, precision, own=wav2lip.own_code(net, small))
     return squares, [blend.apply_maps(square, m, matrix, None) for square, m in zip(squares, maps, strict=True)]
 
 
