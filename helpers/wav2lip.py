@@ -232,7 +232,7 @@ def generate(
     if len(quiet):
         share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
         for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels[quiet], made[quiet]), told[quiet] + heard[quiet])
+            more = draw(warp_and_paint(pixels[quiet], made[quiet]), told[quiet])
             more[:, :2] *= share
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)

@@ -28,8 +28,9 @@ def draw(
 ) -> np.ndarray:
     """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mel windows ``(K, 80, 16)`` as a run does it, same shape.
 
-    ``own`` is the person's own mouth code (see ``wav2lip.own_code``).
+    ``own`` is the person's own mouth code (see ``wav2lip.own_code``), by default that of the faces.
     """
+    own = wav2lip.own_code(net, faces) if own is None else own
     precision = wav2lip.choose_precision("auto", next(net.parameters()).device)
     made = []
     for at in range(0, len(faces), BATCH):
@@ -69,15 +70,15 @@ def different(faces: np.ndarray) -> list[int]:
     return [first, second, int(np.minimum(away(first), away(second)).argmax())]
 
 
-def leak(net: nn.Module, windows: np.ndarray, faces: np.ndarray, own: np.ndarray) -> float:
+def leak(net: nn.Module, windows: np.ndarray, faces: np.ndarray) -> float:
     """How much of a reference's own mouth is left: 0 nothing, 1 all of it.
 
     Three references of a clip with the most different mouths are drawn to the same sound; their mouths' mean difference
-    is divided by that of the references themselves. ``own`` is the person's own mouth code.
+    is divided by that of the references themselves.
     """
     some = np.linspace(0, len(windows) - 1, min(24, len(windows))).astype(int)
     mouths = lambda pictures: np.stack([quality.mouth_part(p) for p in pictures]).astype(np.float32)  # noqa: E731
-    chosen = different(faces)
+    chosen, own = different(faces), wav2lip.own_code(net, faces)
     before = mouths(faces[chosen])
     after = [mouths(draw(net, windows[some], np.repeat(faces[[k]], len(some), axis=0), own)) for k in chosen]
     pairs = ((0, 1), (0, 2), (1, 2))
@@ -113,14 +114,13 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 2) -> dict[str
         reference = np.roll(true, len(true) // 2, axis=0)
         other = ready[(number + 1) % len(ready)][2]
         count = min(len(true), len(other))
-        code = wav2lip.own_code(net, true)
-        own = draw(net, windows, reference, code, passes)
-        swapped = draw(net, other[:count], true[:count], code, passes)
+        own = draw(net, windows, reference, passes=passes)
+        swapped = draw(net, other[:count], true[:count], passes=passes)
         rows += [
             dict(clip=name, video="true") | behaviour(true, true, windows, expert),
             dict(clip=name, video="copied") | likeness(reference, true) | behaviour(reference, true, windows, expert),
             dict(clip=name, video="own speech") | likeness(own, true) | behaviour(own, true, windows, expert)
-            | dict(leak=leak(net, windows, true, code)),
+            | dict(leak=leak(net, windows, true)),
             dict(clip=name, video="other speech") | behaviour(swapped, true[:count], other[:count], expert),
         ]  # fmt: skip
     mean, spread = [], []
