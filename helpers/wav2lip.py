@@ -22,6 +22,7 @@ COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 
 ALPHA_BIAS = -2.0  # hardly any paint at first
 CLOSING_PASSES = 2  # in pauses
 LEAN = 0.5  # of what a mouth must change: so much more is told at first, since a pass goes only a part of the way
+OWN_LIMIT = 3.0  # length of a person's own code
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 
 
@@ -182,9 +183,11 @@ def _pixels(net: nn.Module, faces: np.ndarray) -> torch.Tensor:
 def own_code(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
     """A person's own mouth, from RGB faces ``uint8 (K, 96, 96, 3)``: the mean ``float32 (8,)`` of what the eyes see.
 
-    Sound tells how a mouth moves about it; what else is in it (beard, lips, teeth) is the person's.
+    Sound tells how a mouth moves about it; what else is in it (beard, lips, teeth) is the person's. No longer than
+    ``OWN_LIMIT``: nobody talks about a wide smile.
     """
-    return net.eyes(_pixels(net, faces)).mean(dim=0).cpu().numpy()
+    code = net.eyes(_pixels(net, faces)).mean(dim=0)
+    return (code * (OWN_LIMIT / code.norm()).clamp(max=1)).cpu().numpy()
 
 
 @torch.inference_mode()
