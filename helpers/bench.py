@@ -74,13 +74,12 @@ def stages(video: str, speech: str) -> dict[str, float]:
     count = min(FRAMES, media.frame_count(info, fps))
     p = params.build(video=video, audio=speech, length="shortest", checkpoint="compact", allow_no_face="true")
     plan, _ = plans.make(p, video, speech, "centred")
-    compact = weights.load(weights.locate("compact").path)
-    plan = render.look_at_mouths(plan, video, compact)
     drawn = [n for n in range(plan.frames) if plan.redrawn[n]][:count]
     frames = dict(
         zip(drawn, (next(render.source_pictures(plan, video, n, n + 1)) for n in drawn[:BATCH]), strict=False)
     )
     source = list(media.read_frames(video, fps, 0, count))
+    compact = weights.load(weights.locate("compact").path)
     upstream = (
         wav2lip.Wav2Lip().eval().requires_grad_(False).to(memory_format=torch.channels_last)
     )  # speed needs no training

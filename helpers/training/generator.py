@@ -8,7 +8,8 @@ the sync expert's view of five redrawn frames is from that of the true ones, and
 
 The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
 own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
-the mouth that it should replace in a moving clip.
+the mouth that it should replace in a moving clip. Half of a batch is at a run's second pass (see ``wav2lip.generate``):
+the reference is drawn already, and the code told is corrected by what the eyes find missing.
 """
 
 from __future__ import annotations
@@ -181,12 +182,11 @@ def train(
     def one_step(step: int, share: float) -> dict:
         net.train()
         looks = 0.0 if "looks" in without else 1.0 if start else min(1.0, share / EASY)
-        batch = clips.generator_batch(CLIPS_A_BATCH, looks)
-        target, reference, seen = (t.to(device).flatten(0, 1) for t in batch)
+        target, reference, seen = (t.to(device).flatten(0, 1) for t in clips.generator_batch(CLIPS_A_BATCH, looks))
         with mixed_precision(device):
             code = net.eyes(seen)
             told = code + CODE_NOISE * torch.randn_like(code)
-            source, told = drawn_before(averaged.net, code, told, reference, batch[0].shape[1] * SECOND_PASSES)
+            source, told = drawn_before(averaged.net, code, told, reference, SECOND_PASSES * FRAMES)
             maps = net.draw(told, network_input(source, source).to(memory_format=torch.channels_last))
         made = warp_and_paint(source, maps)
         l1, gradient = picture_loss(made, target, importance)
