@@ -12,6 +12,7 @@ from fractions import Fraction
 
 import librosa
 import numpy as np
+import torch
 from scipy.ndimage import binary_closing, binary_dilation, uniform_filter1d
 from scipy.signal import lfilter
 
@@ -92,6 +93,25 @@ def mel_windows(mel: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Windows of a mel ``(80, M)`` that start at ``starts``: ``float32 (len(starts), 80, 16)``."""
     view = np.lib.stride_tricks.sliding_window_view(mel, WINDOW, axis=1)  # (80, M - 15, 16)
     return np.ascontiguousarray(view[:, starts].transpose(1, 0, 2))
+
+
+def stretch_bands(mel: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
+    """Mels ``(B, n, 80, T)`` with their frequency axis stretched by ``factors`` ``(B,)``: another vocal tract's length.
+
+    Over 1 the bands move up. As in Jaitly and Hinton, "Vocal tract length perturbation" (2013), but linear in mels.
+    """
+    at = torch.arange(N_MELS, device=mel.device) / factors[:, None]
+    low = at.clamp(max=N_MELS - 2).long()
+    part = (at.clamp(max=N_MELS - 1) - low)[:, None, :, None]
+    band = lambda index: mel.gather(2, index[:, None, :, None].expand_as(mel))  # noqa: E731
+    return band(low) * (1 - part) + band(low + 1) * part
+
+
+def in_voice(windows: np.ndarray, factor: float) -> np.ndarray:
+    """Mel windows ``float32 (K, 80, 16)``, all stretched by one factor (see ``stretch_bands``)."""
+    if factor == 1:
+        return windows
+    return stretch_bands(torch.from_numpy(windows)[None], torch.tensor([factor]))[0].numpy()
 
 
 def speaking(wave: np.ndarray, frames: int, fps: Fraction) -> np.ndarray:

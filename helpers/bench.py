@@ -79,11 +79,11 @@ def stages(video: str, speech: str) -> dict[str, float]:
         zip(drawn, (next(render.source_pictures(plan, video, n, n + 1)) for n in drawn[:BATCH]), strict=False)
     )
     source = list(media.read_frames(video, fps, 0, count))
-    compact = weights.load(weights.locate("compact").path)
-    upstream = (
-        wav2lip.Wav2Lip().eval().requires_grad_(False).to(memory_format=torch.channels_last)
-    )  # speed needs no training
-    fastest = wav2lip.choose_precision("auto", torch.device("cpu"))
+    device = wav2lip.choose_device("auto")
+    compact = weights.load(weights.locate("compact").path).to(device)
+    upstream = wav2lip.Wav2Lip().eval().requires_grad_(False)  # speed needs no training
+    upstream = upstream.to(device, memory_format=torch.channels_last)
+    fastest = wav2lip.choose_precision("auto", device)
     pictures = np.random.default_rng(0).integers(0, 255, (BATCH, FACE, FACE, 3), dtype=np.uint8)
     sounds = np.zeros((BATCH, audio.N_MELS, audio.WINDOW), np.float32)
     network = lambda net, precision, times=1: milliseconds(  # noqa: E731
@@ -149,7 +149,7 @@ def restorers(video: str) -> dict[str, Any]:
         except ParameterError:
             return result
         save_random_helpers(Path(folder))
-        tool = restore.reference(path, torch.device("cpu"), Path(folder))
+        tool = restore.reference(path, wav2lip.choose_device("auto"), Path(folder))
         result["gfpgan_reference"] = milliseconds(lambda: restore.enhance(tool, frame, 1.0, points), 1, 2) / 1000
     for precision in ("fp32", "auto"):
         ratio = result["gfpgan_reference"] / result[f"gfpgan_{precision}"]

@@ -11,9 +11,20 @@ import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
+from .errors import LipSyncError
+
 REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 # basicsr's isolated build would fetch a second torch; without isolation its build needs these first.
 BUILD_TOOLS = ["setuptools", "wheel"]
+# Each is OpenCV; a second one beside the first breaks both.
+OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+
+
+def _installed(name: str) -> bool:
+    try:
+        return bool(version(name))
+    except PackageNotFoundError:
+        return False
 
 
 def missing() -> list[str]:
@@ -25,18 +36,19 @@ def missing() -> list[str]:
             continue
         if "python_version" in marker and sys.version_info >= (3, 13):
             continue
-        try:
-            version(re.split(r"[<>=!~\[ ]", requirement.strip())[0])
-        except PackageNotFoundError:
+        name = re.split(r"[<>=!~\[ ]", requirement.strip())[0]
+        if not any(map(_installed, OPENCV if name in OPENCV else (name,))):
             lines.append(requirement.strip())
     return lines
 
 
 def ensure() -> list[str]:
-    """Install the missing packages with pip; returns what was missing."""
+    """Install the missing packages with pip; returns what was missing. Raises LipSyncError if pip fails."""
     lines = missing()
-    if lines:
-        pip = [sys.executable, "-m", "pip", "install", "-q"]
-        subprocess.run([*pip, *BUILD_TOOLS], check=True)
-        subprocess.run([*pip, "--no-build-isolation", *lines], check=True)
+    for arguments in (BUILD_TOOLS, ["--no-build-isolation", *lines]) if lines else ():
+        if subprocess.run([sys.executable, "-m", "pip", "install", "-q", *arguments]).returncode:
+            raise LipSyncError(
+                f"pip could not install {', '.join(lines)} (its own message is above); is there a network? Else install"
+                " what requirements.txt names beforehand"
+            )
     return lines

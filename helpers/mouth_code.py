@@ -20,6 +20,8 @@ BANDS = 20  # that an ear hears of the 80 mels: coarse enough to be deaf to pitc
 EARS = 4
 SHIFT = 2  # mel frames: an ear hears each window three times, moved by this
 ROWS, COLUMNS = slice(46, 94), slice(16, 80)  # of the 96 px square: the mouth and the chin
+LIP_ROWS, LIP_COLUMNS = slice(6, 34), slice(14, 50)  # of these: what is never hair or background
+CONTRAST_LIMIT = 4.0  # spreads
 
 
 class Ear(nn.Module):
@@ -54,7 +56,7 @@ class Ear(nn.Module):
 class Eyes(nn.Module):
     """Mouth -> code. ``forward(pictures (B, 3, 96, 96))`` in [0, 1] -> ``(B, 8)``, of mean 0 and spread 1 in training.
 
-    Grey, and of equal brightness and contrast for everybody.
+    Grey, and with lips of equal brightness and contrast for everybody, whatever is behind the face.
     """
 
     def __init__(self):
@@ -70,5 +72,6 @@ class Eyes(nn.Module):
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         grey = pictures.mean(dim=1, keepdim=True)
         mouth = grey[:, :, ROWS, COLUMNS]
-        mouth = (mouth - mouth.mean(dim=(2, 3), keepdim=True)) / (mouth.std(dim=(2, 3), keepdim=True) + 0.02)
-        return self.layers(mouth).float()
+        lips = mouth[:, :, LIP_ROWS, LIP_COLUMNS]
+        mouth = (mouth - lips.mean(dim=(2, 3), keepdim=True)) / (lips.std(dim=(2, 3), keepdim=True) + 0.02)
+        return self.layers(mouth.clamp(-CONTRAST_LIMIT, CONTRAST_LIMIT)).float()

@@ -33,7 +33,8 @@ class Plan:
     source ``int32 (N,)`` source frame of each output frame; faces: one row a source frame, in source pixels, and
     ``others``, more faces to re-draw; detections ``float32 (D, 16)``: source frame and detection of every face found;
     mel ``float32 (80, M)``; mel_start ``int64 (N,)``; speech ``float32 (N,)``, 1 speech to 0 pause, 1 throughout with
-    ``silence=model``; size (W, H) of the result and place (x, y, w, h) of the source in it.
+    ``silence=model``; size (W, H) of the result and place (x, y, w, h) of the source in it; voice: by how much the
+    mel's bands are stretched for the network (see ``wav2lip.fit_voice``).
     """
 
     fps: Fraction
@@ -48,6 +49,7 @@ class Plan:
     detections: np.ndarray
     others: tuple[FaceTrack, ...] = ()
     view: View = View()
+    voice: float = 1.0
 
     @property
     def layers(self) -> list[Plan]:
@@ -77,7 +79,7 @@ class Plan:
     def windows(self, numbers: Sequence[int]) -> np.ndarray:
         """What the network hears at output frames: mel windows ``float32 (len(numbers), 80, 16)``, quiet in pauses."""
         heard = audio.mel_windows(self.mel, self.mel_start[numbers])
-        return audio.quieten(heard, self.speech[numbers])
+        return audio.quieten(audio.in_voice(heard, self.voice), self.speech[numbers])
 
     @property
     def frames(self) -> int:
@@ -206,6 +208,7 @@ def save(plan: Plan, path: str | os.PathLike) -> None:
     np.savez(
         part, fps=[plan.fps.numerator, plan.fps.denominator], source_size=plan.source_size, size=plan.size,
         place=plan.place, rotate=plan.view.rotate, crop=plan.view.crop or (),
+        voice=plan.voice,
         **{name: getattr(plan, name) for name in ARRAYS},
         **{name: np.stack([layer[name] for layer in layers]) for name in layers[0]},
     )  # fmt: skip
@@ -221,4 +224,4 @@ def load(path: str | os.PathLike) -> Plan:
         look = View(int(data["rotate"]), tuple(int(v) for v in data["crop"]) or None)
         fps = Fraction(*(int(v) for v in data["fps"]))
         arrays = {name: data[name] for name in ARRAYS}
-        return Plan(fps, **sizes, **arrays, faces=face, others=tuple(others), view=look)
+        return Plan(fps, **sizes, **arrays, faces=face, others=tuple(others), view=look, voice=float(data["voice"]))

@@ -25,6 +25,7 @@ from .restore import Restorer
 from .wav2lip import FACE
 
 KNOWN_AFTER = 50  # frames of a face, after which its person's own mouth is known
+KNOWN_VOICE = 500  # frames of speech, from all over a recording, after which its voice is known
 
 
 def crop_matrix(plan: Plan, n: int) -> np.ndarray:
@@ -85,6 +86,15 @@ def look_at_mouths(plan: Plan, video: str, net: nn.Module) -> Plan:
             mouth[face.track == track] = wav2lip.own_code(net, np.stack(seen))
         layers.append(replace(face, mouth=mouth))
     return replace(plan, faces=layers[0], others=tuple(layers[1:]))
+
+
+def listen(plan: Plan, net: nn.Module) -> Plan:
+    """The plan with the voice that it hears fitted to the compact network's ear."""
+    if not isinstance(net, wav2lip.CompactWav2Lip):
+        return plan
+    spoken = np.flatnonzero(plan.speech > 0.5)
+    some = spoken[np.linspace(0, len(spoken) - 1, min(len(spoken), KNOWN_VOICE)).astype(int)]
+    return replace(plan, voice=wav2lip.fit_voice(net, plan.windows(some)))
 
 
 def face_input(frame: np.ndarray, plan: Plan, n: int, net: nn.Module, pads: tuple[int, int, int, int]) -> np.ndarray:

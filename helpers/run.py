@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import datetime
 import hashlib
+import importlib
 import itertools
 import json
 import os
@@ -20,7 +21,6 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, fields, replace
 from fractions import Fraction
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -39,7 +39,7 @@ OUTPUTS = {"lipsync": "lipsync.mp4", "restored": "restored.mp4"}
 RESTORE_ONLY = ("restorer", "restorer_checkpoint", "region", "steady", "restore_unsynced", "strength")
 # on the pixels, beyond what the hashes of inputs and weights say
 NO_INFLUENCE = ("run_dir", "video", "audio", "device", "fetch", "accept_licences", "clips", "steps")
-PACKAGES = ("torch", "numpy", "opencv-python", "librosa", "onnxruntime", "imageio-ffmpeg")
+MODULES = ("torch", "numpy", "cv2", "librosa", "onnxruntime", "imageio_ffmpeg")
 
 Progress = Callable[[int, int], None]  # (frames done, frames in all)
 
@@ -99,7 +99,7 @@ def open_folder(p: Params) -> dict[str, Any]:
     record.setdefault("results", {})
     record.setdefault("seconds", {})
     record["versions"] = dict(
-        {name: version(name) for name in PACKAGES},
+        {name: importlib.import_module(name).__version__ for name in MODULES},
         helpers=__version__,
         python=platform.python_version(),
         ffmpeg=media.ffmpeg_exe(),
@@ -140,7 +140,7 @@ def prepare(p: Params) -> tuple[dict[str, Any], Plan, nn.Module]:
         video, sound = (record["inputs"][name]["path"] for name in SAMPLE_FILES)
         plan, times = plans.make(p, video, sound, alignment(p, net))
         clock = time.perf_counter()
-        plan = render.look_at_mouths(plan, video, net)
+        plan = render.listen(render.look_at_mouths(plan, video, net), net)
         times["mouths"] = time.perf_counter() - clock
         plans.save(plan, path)
         record["seconds"]["plan"] = {k: round(v, 3) for k, v in times.items()}

@@ -13,6 +13,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from . import audio
 from .mouth_code import CODE, Ear, Eyes
 from .syncnet import ConvBlock, audio_encoder, residual
 
@@ -23,6 +24,7 @@ ALPHA_BIAS = -2.0  # hardly any paint at first
 CLOSING_PASSES = 2  # in pauses
 LEAN = 0.5  # of what a mouth must change: so much more is told at first, since a pass goes only a part of the way
 OWN_LIMIT = 3.0  # length of a person's own code
+VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 
 
@@ -188,6 +190,23 @@ def own_code(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
     """
     code = net.eyes(_pixels(net, faces)).mean(dim=0)
     return (code * (OWN_LIMIT / code.norm()).clamp(max=1)).cpu().numpy()
+
+
+@torch.inference_mode()
+def fit_voice(net: CompactWav2Lip, windows: np.ndarray) -> float:
+    """How far to stretch the bands of somebody's mel windows ``float32 (K, 80, 16)`` for the ear (``stretch_bands``).
+
+    An ear that does not know a voice tells little movement. So of a few factors the one is taken with which it tells
+    the most, as vocal tract length normalisation takes the likeliest (Lee and Rose, 1998). 1.0 without windows.
+    """
+    if not len(windows):
+        return 1.0
+    mel = torch.from_numpy(windows)[:, None].to(next(net.parameters()).device)
+    moved = []
+    for factor in VOICES:
+        heard = net.audio_encoder(audio.stretch_bands(mel, mel.new_full((len(mel),), factor)))
+        moved.append(float(heard.float().var(dim=0, correction=0).sum()))
+    return VOICES[int(np.argmax(moved))]
 
 
 @torch.inference_mode()

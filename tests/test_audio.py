@@ -4,8 +4,9 @@ from fractions import Fraction
 
 import numpy as np
 import pytest
+import torch
 from conftest import SAMPLE_SPEECH, tone
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from helpers import audio, media
 
@@ -89,3 +90,16 @@ def test_quieting_keeps_speech_and_sinks_pauses():
     half = audio.quieten(windows, np.array([1.0, 0.5, 0.0], np.float32))
     assert (half[0] == windows[0]).all()
     assert half[2].max() == pytest.approx(audio.QUIET) and (half[1] <= windows[1]).all()
+
+
+@settings(deadline=None)
+@given(st.integers(20, 60), st.floats(0.9, 1.1))
+def test_stretching_moves_bands_up_in_proportion(band, factor):
+    mel = torch.full((2, 1, 80, 16), -4.0)
+    mel += 6 * torch.exp(-((torch.arange(80.0)[:, None] - band) ** 2) / 8)
+    moved = audio.stretch_bands(mel, torch.tensor([factor, 1.0]))
+    assert torch.equal(moved[1], mel[1])
+    assert abs(int(moved[0, 0, :, 5].argmax()) - band * factor) <= 1
+    windows = mel[:, 0].numpy()
+    assert audio.in_voice(windows, 1.0) is windows
+    assert np.array_equal(audio.in_voice(windows, factor)[0], moved[0, 0].numpy())

@@ -165,7 +165,7 @@ def test_an_ear_is_a_mean_over_places_and_encoders():
     assert torch.allclose(ear(mel), told * ear.spread, atol=1e-4)
 
 
-def test_eyes_bring_two_mouths_nearer_to_what_is_heard_and_to_each_other():
+def test_eyes_bring_mouths_nearer_to_what_is_heard():
     """A smile and the same smile shut, told the same sounds: by passes that look at what is drawn, and blindly."""
     net = weights.load(weights.locate("compact").path)
     mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
@@ -188,8 +188,7 @@ def test_eyes_bring_two_mouths_nearer_to_what_is_heard_and_to_each_other():
             seen[name].append(net.eyes(warp_and_paint(pixels(inputs), maps)))
     wanted = code + torch.from_numpy(own)
     away = {name: sum((wanted - codes).square().mean() for codes in pair) for name, pair in seen.items()}
-    apart = {name: (pair[0] - pair[1]).abs().mean() for name, pair in seen.items()}
-    assert away["seeing"] < 0.8 * away["blind"] and apart["seeing"] < 0.9 * apart["blind"]
+    assert away["seeing"] < 0.8 * away["blind"]
 
 
 def test_one_pass_is_told_what_the_source_lacks():
@@ -203,6 +202,22 @@ def test_one_pass_is_told_what_the_source_lacks():
     made = torch.from_numpy(generate(net, window, face, passes=1, own=own))
     assert torch.allclose(made[:, :3], told[:, :3], atol=1e-4)  # flow and alpha; the paint's green is limited
     assert not torch.allclose(net.draw(code, network_input(pixels, pixels))[:, :3], told[:, :3], atol=1e-3)
+
+
+def test_a_voice_is_fitted_to_the_ear():
+    """Speech whose bands were moved is moved back, as far as the factors go: the one with which most is told."""
+    net = weights.load(weights.locate("compact").path)
+    mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
+    windows = audio.mel_windows(mel, np.arange(0, 560, 4))
+
+    def movement(factor: float) -> float:
+        with torch.no_grad():
+            heard = net.audio_encoder(torch.from_numpy(audio.in_voice(windows, factor))[:, None])
+        return float(heard.var(dim=0).sum())
+
+    assert wav2lip.fit_voice(net, windows) == max(wav2lip.VOICES, key=movement)
+    assert wav2lip.fit_voice(net, audio.in_voice(windows, 1.15)) < wav2lip.fit_voice(net, audio.in_voice(windows, 0.87))
+    assert wav2lip.fit_voice(net, windows[:0]) == 1
 
 
 def test_zero_maps_change_nothing():

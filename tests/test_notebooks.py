@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import types
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import nbformat
@@ -14,7 +15,7 @@ import numpy as np
 import pytest
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, spoken_clip, tone, write_wave
 
-from helpers import bench, media, params, weights
+from helpers import bench, errors, install, media, params, weights
 from helpers.notebook import colab, runner
 
 SUMMARY = {"frames", "duration_s", "frames_redrawn", "frames_passed_through", "lipsync", "restored"}
@@ -197,3 +198,27 @@ def test_bench_measures_every_stage(tmp_path):
     run_ = result["runs"][0]
     assert run_["frames"] == 10 and run_["peak_mb"] > 100 and run_["stages"]["lipsync"]["all"] > 0
     assert set(result["ratios"]) == {"whole_to_summed_stages", "peak_memory_last_to_first", "upstream_fp32_to_fastest"}
+
+
+def test_a_package_that_pip_cannot_install_is_named_in_one_line(tmp_path, monkeypatch):
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("numpy>=1.26\nlipsync-no-such-package>=1\n")
+    monkeypatch.setattr(install, "REQUIREMENTS", listed)
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    with pytest.raises(errors.LipSyncError, match="lipsync-no-such-package.*network") as caught:
+        install.ensure()
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", install.OPENCV)
+def test_any_opencv_will_do(name, tmp_path, monkeypatch):
+    def version(asked):
+        if asked != name:
+            raise PackageNotFoundError(asked)
+        return "4.12"
+
+    listed = tmp_path / "requirements.txt"
+    listed.write_text("opencv-python>=4.11,<5\nlibrosa>=0.10.2\n")
+    monkeypatch.setattr(install, "REQUIREMENTS", listed)
+    monkeypatch.setattr(install, "version", version)
+    assert install.missing() == ["librosa>=0.10.2"]

@@ -51,6 +51,18 @@ def test_one_look_for_all_pictures_of_a_sample(prepared):
     assert (made[0, 0] - made[0, 2]).abs().mean() < 0.03 < (made[0, 0] - made[1, 0]).abs().mean()
 
 
+def test_beards_grow_on_a_third_of_the_faces_and_leave_eyes_and_lips_free(prepared):
+    clips = data.Clips(prepared[1] / "prepared")
+    colour, cover = clips._hair(300)
+    assert colour.shape == (300, 1, 3, 128, 128) and cover.shape == (300, 1, 1, 128, 128)
+    assert cover.min() >= 0 and cover.max() <= 1
+    square = cover[:, 0, 0, 16:112, 16:112]
+    bearded = square.amax(dim=(1, 2)) > 0.2
+    assert 0.2 < bearded.float().mean() < 0.5
+    where = square[bearded].mean(dim=0)
+    assert where[:40].max() < 0.02 and where[61:65, 42:54].mean() < where[54:58, 42:54].mean() / 2
+
+
 def test_a_little_another_voice_is_near_and_no_change_is_none(prepared):
     clips = data.Clips(prepared[1] / "prepared")
     mel = torch.from_numpy(clips.windows(clips.train[0], np.arange(6)))[None]

@@ -43,11 +43,11 @@ class Averaged:
     @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        for mine, new in zip(self.net.state_dict().values(), net.state_dict().values(), strict=True):
-            if mine.is_floating_point():
-                mine.lerp_(new, 1 - decay)
-            else:
-                mine.copy_(new)
+        pairs = list(zip(self.net.state_dict().values(), net.state_dict().values(), strict=True))
+        mine, theirs = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
+        torch._foreach_lerp_(mine, theirs, 1 - decay)  # as torch.optim.swa_utils does: one launch on a GPU
+        for counter, new in (pair for pair in pairs if not pair[0].is_floating_point()):
+            counter.copy_(new)
 
 
 def save_weights(net: nn.Module, path: str | os.PathLike, **facts) -> None:
@@ -88,7 +88,7 @@ def run_training(
             break
         for group, rate in zip(optimiser.param_groups, full, strict=True):
             group["lr"] = rate * rate_share(step, share)
-        rows.append({k: float(v) for k, v in one_step(step, share).items()})
+        rows.append(one_step(step, share))
         averaged.update(net, step)
         step += 1
         if step % every == 0:
@@ -101,7 +101,7 @@ def run_training(
 
 def _checkpoint(out, name, net, optimiser, averaged, step, started, rows, validation) -> None:
     seconds = round(time.monotonic() - started)
-    means = {k: sum(r[k] for r in rows) / len(rows) for k in rows[0]}
+    means = {k: sum(float(r[k]) for r in rows) / len(rows) for k in rows[0]}
     line = json.dumps(dict(step=step, seconds=seconds) | {k: round(v, 5) for k, v in (means | validation).items()})
     with (out / f"{name}.jsonl").open("a") as log:
         log.write(line + "\n")

@@ -177,17 +177,23 @@ def prepare(folder: str | os.PathLike, out: str | os.PathLike, detector: str = "
 class Clips:
     """Prepared clips as arrays, and random augmented samples of them.
 
-    ``expert_batch`` and ``generator_batch`` return float32 tensors, RGB in [0, 1], crops of 96x96.
+    ``expert_batch`` and ``generator_batch`` return float32 tensors, RGB in [0, 1], crops of 96x96. They are made on
+    ``device``; crops that take up less than half of a GPU's free memory are kept there.
     """
 
-    def __init__(self, prepared: str | os.PathLike, seed: int = 0):
+    def __init__(self, prepared: str | os.PathLike, seed: int = 0, device: torch.device | str = "cpu"):
         prepared = Path(prepared)
+        self.device = torch.device(device)
         index = json.loads((prepared / "index.json").read_text())
         self.clips = index["clips"]
-        self.crops = np.memmap(prepared / "crops.raw", np.uint8, "r", shape=(index["frames"], STORED, STORED, 3))
+        shape = (index["frames"], STORED, STORED, 3)
+        size = math.prod(shape)
+        self.crops = torch.from_file(str(prepared / "crops.raw"), size=size, dtype=torch.uint8).view(shape)
+        if self.device.type == "cuda" and 2 * size < torch.cuda.mem_get_info(self.device)[0]:
+            self.crops = self.crops.to(self.device)
         self.mels = np.memmap(prepared / "mels.raw", np.float16, "r", shape=(index["mel_frames"], VOICES, audio.N_MELS))
         self.rng = np.random.default_rng(seed)
-        self.torch_rng = torch.Generator().manual_seed(seed)
+        self.torch_rng = torch.Generator(self.device).manual_seed(seed)
         self.train = [c for c in self.clips if c["split"] == "train"]
         self.validation = [c for c in self.clips if c["split"] != "train"]
         # Every speaker weighs the square root of how much there is of them: one voice must not drown the others.
@@ -205,7 +211,12 @@ class Clips:
 
     def faces(self, clip: dict, at: np.ndarray) -> np.ndarray:
         """Stored crops of frames ``at``, ``uint8 (n, 128, 128, 3)``."""
-        return self.crops[clip["start"] + np.asarray(at)]
+        return self._crops(clip["start"] + np.asarray(at)).cpu().numpy()
+
+    def _crops(self, rows: np.ndarray) -> torch.Tensor:
+        """Stored crops by number, any shape: ``uint8 (..., 128, 128, 3)`` on the device."""
+        at = torch.from_numpy(rows.ravel()).to(self.crops.device)
+        return self.crops.index_select(0, at).to(self.device).view(*rows.shape, STORED, STORED, 3)
 
     def squares(self, clip: dict, at: np.ndarray) -> np.ndarray:
         """The networks' square of frames ``at``, unchanged: ``uint8 (n, 96, 96, 3)``."""
@@ -224,7 +235,7 @@ class Clips:
         windows (1 to 5 frames apart), the hard negatives; the others windows from all over. ``strength`` 0 to 1 scales
         everything that makes it hard: augmentation, other voices, near negatives.
         """
-        mels, crops = [], []
+        mels, rows = [], []
         for clip in self.choose(clips):
             last = clip["frames"] - FRAMES
             if self.rng.random() < 0.5 * strength:
@@ -235,9 +246,9 @@ class Clips:
                 starts = self.rng.choice(last + 1, windows, replace=False)
             voice = int(self.rng.integers(VOICES)) if self.rng.random() < strength else 0
             mels.append(self.windows(clip, starts + FRAMES // 2, voice))
-            crops.append(self.faces(clip, (starts[:, None] + np.arange(FRAMES)).ravel()))
-        mel = self.augment_mel(torch.from_numpy(np.stack(mels)), strength)
-        face = self.augment_faces(torch.from_numpy(np.stack(crops)), strength, first_row=FACE_HALF)
+            rows.append(clip["start"] + (starts[:, None] + np.arange(FRAMES)).ravel())
+        mel = self.augment_mel(torch.from_numpy(np.stack(mels)).to(self.device), strength)
+        face = self.augment_faces(self._crops(np.stack(rows)), strength, first_row=FACE_HALF)
         return mel.flatten(0, 1)[:, None], face.reshape(clips * windows, 3 * FRAMES, FACE - FACE_HALF, FACE)
 
     def generator_batch(self, clips: int = 8, looks: float = 1.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -247,26 +258,25 @@ class Clips:
         source) or one frame five times (a still picture), half of the samples each; of five random choices those
         whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of the augmentation.
         """
-        crops = []
-        five = np.arange(FRAMES)
+        rows, five = [], np.arange(FRAMES)
         for clip in self.choose(clips):
             last = clip["frames"] - FRAMES
-            at = self.rng.integers(0, last + 1) + five
             step = five * (self.rng.random() < 0.5)
-            candidates = [start + step for start in self.rng.integers(0, last + 1, CHOICES)]
-            mouth = self.faces(clip, at)[:, MOUTH_ROWS, MOUTH_COLUMNS].astype(np.int16)
-            others = [self.faces(clip, c)[:, MOUTH_ROWS, MOUTH_COLUMNS] for c in candidates]
-            reference = candidates[int(np.argmax([np.abs(other - mouth).mean() for other in others]))]
-            crops.append(self.faces(clip, np.concatenate([at, reference])))
-        pictures = torch.from_numpy(np.stack(crops))
+            starts = self.rng.integers(0, last + 1, 1 + CHOICES)
+            rows.append(clip["start"] + starts[:, None] + np.vstack([five, *[step] * CHOICES]))
+        crops = self._crops(np.stack(rows))  # (B, 6, 5, 128, 128, 3)
+        mouths = crops[:, :, :, MOUTH_ROWS, MOUTH_COLUMNS].short()
+        unlike = (mouths[:, 1:] - mouths[:, :1]).abs().sum(dim=(2, 3, 4, 5))
+        reference = crops[torch.arange(clips, device=self.device), 1 + unlike.argmax(dim=1)]
+        pictures = torch.cat((crops[:, 0], reference), dim=1)
         face = self.augment_faces(pictures, looks)
         return face[:, :FRAMES], face[:, FRAMES:], self.augment_faces(pictures[:, :FRAMES], looks)
 
     def _uniform(self, *shape: int, low: float = -1.0, high: float = 1.0) -> torch.Tensor:
-        return torch.rand(shape, generator=self.torch_rng) * (high - low) + low
+        return torch.rand(shape, generator=self.torch_rng, device=self.device) * (high - low) + low
 
     def _normal(self, *shape: int) -> torch.Tensor:
-        return torch.randn(shape, generator=self.torch_rng)
+        return torch.randn(shape, generator=self.torch_rng, device=self.device)
 
     def _equaliser(self, batch: int, knots: int, spread: float) -> torch.Tensor:
         """Random decibels ``(batch, 1, 80, 1)``, lines through ``knots`` values of a standard deviation ``spread``."""
@@ -280,11 +290,7 @@ class Clips:
         more of that than they save on strangers.
         """
         batch = len(mel)
-        at = torch.arange(audio.N_MELS) / torch.exp(0.1 * strength * self._uniform(batch, 1))
-        low = at.clamp(max=audio.N_MELS - 2).long()
-        part = (at.clamp(max=audio.N_MELS - 1) - low)[:, None, :, None]
-        band = lambda index: mel.gather(2, index[:, None, :, None].expand_as(mel))  # noqa: E731
-        mel = band(low) * (1 - part) + band(low + 1) * part
+        mel = audio.stretch_bands(mel, torch.exp(0.1 * strength * self._uniform(batch)))
         equaliser = self._equaliser(batch, 6, 1.5)
         decibels = self._uniform(batch, 1, 1, 1) * 10 + equaliser
         return (mel + strength * MEL_DECIBEL * decibels).clamp(-audio.MAX_ABS, audio.MAX_ABS)
@@ -301,7 +307,7 @@ class Clips:
         natural = math.log(10) / 20 / MEL_DECIBEL  # mel units -> natural logarithm of the amplitude
         mel = torch.logaddexp(mel * natural, noise * natural) / natural
         cut = self._uniform(batch, 1, 1, 1, low=55, high=130)  # in mels: a third of the clips lose their top
-        drop = (torch.arange(audio.N_MELS)[None, None, :, None] - cut).clamp(min=0)
+        drop = (torch.arange(audio.N_MELS, device=self.device)[None, None, :, None] - cut).clamp(min=0)
         return (mel - 0.5 * strength * drop).clamp(-audio.MAX_ABS, audio.MAX_ABS)
 
     def augment_faces(self, crops: torch.Tensor, strength: float = 1.0, first_row: int = 0) -> torch.Tensor:
@@ -313,7 +319,7 @@ class Clips:
         batch, n = crops.shape[:2]
         rows = FACE - first_row
         vary = lambda *shape: self._uniform(*shape) * strength  # noqa: E731
-        line = torch.arange(FACE, dtype=torch.float32) * 2 / (FACE - 1) - 1
+        line = torch.arange(FACE, dtype=torch.float32, device=self.device) * 2 / (FACE - 1) - 1
         base = torch.stack((line.expand(rows, FACE), line[first_row:, None].expand(rows, FACE)), dim=-1)
         base = base * ((FACE - 1) / STORED)  # the middle 96 of 128 px, in grid_sample's units
         angle = vary(batch) * math.radians(8)
@@ -324,7 +330,11 @@ class Clips:
         turn = torch.stack((cos * scale[:, 0] * flip, -sin + shear, sin, cos * scale[:, 1]), dim=1).view(batch, 2, 2)
         bend = self._smooth(batch, 2, 5, 2.5 / STORED * strength)[:, :, first_row:].permute(0, 2, 3, 1)
         grid = torch.einsum("hwc,bdc->bhwd", base, turn) + vary(batch, 1, 1, 2) * (5 / STORED) + bend
-        pictures = crops.permute(0, 1, 4, 2, 3).reshape(batch, n * 3, STORED, STORED).float().div_(255)
+        pictures = crops.permute(0, 1, 4, 2, 3).float().div_(255)
+        if strength > 0:
+            colour, cover = self._hair(batch)
+            pictures = torch.lerp(pictures, colour, strength * cover)
+        pictures = pictures.reshape(batch, n * 3, STORED, STORED)
         face = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False).view(batch, n, 3, rows, FACE)
         if strength == 0:
             return face
@@ -334,15 +344,42 @@ class Clips:
         tint = (1 + 0.06 * vary(batch, 1, 3, 1, 1)) * (0.98 + 0.18 * vary(batch, 1, 1, 1, 1))
         shade = 1 + self._smooth(batch, 1, 3, 0.12 * strength)[:, None, :, first_row:]
         face.mul_(tint * shade).add_(0.06 * vary(batch, 1, 1, 1, 1))
+        # of the resolution that a quarter of the clips keep, and of the noise that half of them get
+        shares, noises = self.rng.uniform(-1.2, 0.93, batch), self.rng.uniform(-0.02, 0.02, batch) * strength
         for b in range(batch):
-            share = float(self._uniform(1, low=-1.2, high=0.93))  # of the resolution that a quarter of the clips keep
-            if share > 0.4:
-                low = F.interpolate(face[b], scale_factor=share, mode="bilinear", antialias=True)
+            if shares[b] > 0.4:
+                low = F.interpolate(face[b], scale_factor=float(shares[b]), mode="bilinear", antialias=True)
                 face[b] = F.interpolate(low, (rows, FACE), mode="bicubic")
-            noise = 0.02 * float(vary(1))
-            if noise > 0:
-                face[b].add_(self._normal(*face.shape[1:]), alpha=noise)
+            if noises[b] > 0:
+                face[b].add_(self._normal(*face.shape[1:]), alpha=float(noises[b]))
         return face.clamp_(0, 1)
+
+    def _hair(self, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
+        """Moustaches, beards and stubble for a third of the clips.
+
+        Colour ``(batch, 1, 3, 128, 128)`` and cover ``(batch, 1, 1, 128, 128)``, 0 to 1.
+        """
+        line = ((torch.arange(STORED, device=self.device) + 0.5) / STORED - 0.5) * STORED / FACE + 0.5
+        x, y = (line[None] - 0.5)[None], line[:, None][None]  # of the networks' square; the lips lie at y 0.64
+        some = lambda low, high: self._uniform(batch, 1, 1, low=low, high=high)  # noqa: E731
+        bend = self._smooth(batch, 1, 6, 0.012)[:, 0]
+        bend = F.interpolate(bend[:, None], (STORED, STORED), mode="bilinear")[:, 0]
+        away = x / some(0.12, 0.2)
+        arch = y + bend - some(0.55, 0.58) - some(0, 0.09) * away**2
+        lip = torch.exp(-((arch / some(0.02, 0.035)) ** 2)) * torch.sigmoid(8 * (1.1 - away.abs()))
+        below = torch.hypot(x / some(0.16, 0.34), (y + bend - some(0.6, 0.68)) / some(0.16, 0.24))
+        mouth = torch.hypot(x / 0.2, (y - 0.66) / some(0.1, 0.13))
+        beard = (
+            torch.sigmoid(10 * (mouth - 1))
+            * torch.exp(-((2 * (below - 1).clamp(min=0)) ** 2))
+            * torch.sigmoid(25 * (y - 0.55))
+        )
+        share = lambda chance: some(0.25, 0.95) * (some(0, 1) < chance)  # noqa: E731
+        cover = torch.maximum(lip * share(0.25), beard * share(0.15))
+        grain = 1 + 0.25 * self._normal(batch, 1, 1, STORED, STORED)
+        tint = 1 + 0.15 * self._normal(batch, 1, 3, 1, 1)
+        colour = self._uniform(batch, 1, 1, 1, 1, low=0.02, high=0.55) ** 1.5 * tint
+        return (colour * grain).clamp(0, 1), cover[:, None, None]
 
     def _smooth(self, batch: int, channels: int, knots: int, amount: float) -> torch.Tensor:
         """Smooth random fields ``(batch, channels, 96, 96)`` through ``knots`` squared random values."""

@@ -54,8 +54,8 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
             at = clips.rng.integers(clip["frames"], size=WINDOWS_A_CLIP)
             mels.append(clips.windows(clip, at))
             codes.append(codes_of(clip)[at])
-        mel = clips.vary_voice(torch.from_numpy(np.stack(mels)), voices).flatten(0, 1)[:, None]
-        told = ear.each(mel.to(device))
+        mel = clips.vary_voice(torch.from_numpy(np.stack(mels)).to(device), voices).flatten(0, 1)[:, None]
+        told = ear.each(mel)
         loss = F.mse_loss(told, torch.cat(codes).expand_as(told))
         optimiser.zero_grad()
         loss.backward()

@@ -31,6 +31,7 @@ def draw(
     ``own`` is the person's own mouth code (see ``wav2lip.own_code``), by default that of the faces.
     """
     own = wav2lip.own_code(net, faces) if own is None else own
+    windows = audio.in_voice(windows, wav2lip.fit_voice(net, windows))
     precision = wav2lip.choose_precision("auto", next(net.parameters()).device)
     made = []
     for at in range(0, len(faces), BATCH):

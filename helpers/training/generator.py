@@ -35,7 +35,7 @@ from .losses import detail_error, gradient_error
 
 LEARNING_RATE = 1e-3
 FINE_TUNING_RATE = 2e-4
-CLIPS_A_BATCH = 8
+CLIPS_A_BATCH = dict(cpu=8, cuda=48)
 MOUTH = (0.5, 0.66)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
 MOUTH_WEIGHT = 5.0
 GRADIENT_WEIGHT = 0.5
@@ -43,7 +43,6 @@ DETAIL_WEIGHT = 0.5
 FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
 LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
-SECOND_PASSES = 4  # of the clips in a batch are drawn already, as before a run's second pass
 CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
 CRITIC_START = 0.35  # share of the run after which the critic is heard
 CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
@@ -164,8 +163,9 @@ def train(
     Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``.
     """
     torch.manual_seed(seed)
-    clips = Clips(prepared, seed)
     device = choose_device("auto")
+    clips = Clips(prepared, seed, device)
+    count = CLIPS_A_BATCH[device.type]
     expert = weights.load(expert_path).to(device)
     net = weights.load(start).requires_grad_(True) if start else CompactWav2Lip(width)
     if not isinstance(net, CompactWav2Lip):
@@ -182,11 +182,11 @@ def train(
     def one_step(step: int, share: float) -> dict:
         net.train()
         looks = 0.0 if "looks" in without else 1.0 if start else min(1.0, share / EASY)
-        target, reference, seen = (t.to(device).flatten(0, 1) for t in clips.generator_batch(CLIPS_A_BATCH, looks))
+        target, reference, seen = (t.flatten(0, 1) for t in clips.generator_batch(count, looks))
         with mixed_precision(device):
             code = net.eyes(seen)
             told = code + CODE_NOISE * torch.randn_like(code)
-            source, told = drawn_before(averaged.net, code, told, reference, SECOND_PASSES * FRAMES)
+            source, told = drawn_before(averaged.net, code, told, reference, count // 2 * FRAMES)
             maps = net.draw(told, network_input(source, source).to(memory_format=torch.channels_last))
         made = warp_and_paint(source, maps)
         l1, gradient = picture_loss(made, target, importance)

@@ -90,6 +90,7 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     matrix = np.array([[shrink, 0, (shrink - 1) / 2], [0, shrink, (shrink - 1) / 2]])
     small = np.stack([faces.crop(square, matrix, LOWEST) for square in squares])
     precision = wav2lip.choose_precision("auto", torch.device("cpu"))
+    heard = audio.in_voice(heard, wav2lip.fit_voice(net, heard))
     maps = wav2lip.generate(net, heard[seen], small, precision, own=wav2lip.own_code(net, small))
     return squares, [blend.apply_maps(square, m, matrix, None) for square, m in zip(squares, maps, strict=True)]
 

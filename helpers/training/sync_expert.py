@@ -51,11 +51,11 @@ def train(
     ``start`` names weights to go on from: then with full augmentation from the first step.
     """
     torch.manual_seed(seed)
-    clips = Clips(prepared, seed)
+    device = choose_device("auto")
+    clips = Clips(prepared, seed, device)
     expert = SyncExpert()
     if start:
         expert.load_state_dict(weights.load(start).state_dict())
-    device = choose_device("auto")
     expert = expert.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(expert.parameters(), lr=LEARNING_RATE, weight_decay=0.01, fused=True)
     averaged = Averaged(expert)
@@ -66,7 +66,7 @@ def train(
         strength = 1.0 if start else min(1.0, max(0.0, (share - EASY) / EASY))
         mel, faces = clips.expert_batch(CLIPS_A_BATCH, strength=strength)
         with mixed_precision(device):
-            sound, video = expert(mel.to(device), faces.to(device, memory_format=torch.channels_last))
+            sound, video = expert(mel, faces.to(memory_format=torch.channels_last))
         logits = sound @ video.T / TEMPERATURE
         loss = (F.cross_entropy(logits, labels) + F.cross_entropy(logits.T, labels)) / 2
         optimiser.zero_grad()
