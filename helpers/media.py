@@ -383,7 +383,7 @@ def prefetch(items: Iterable, depth: int = 4) -> Iterator:
 
 
 def write_video(
-    path: str | os.PathLike, frames: Iterable[np.ndarray], fps: Fraction, crf: int = 16, preset: str = "veryfast"
+    path: str | os.PathLike, frames: Iterable[np.ndarray], fps: Fraction, crf: int = 15, preset: str = "veryfast"
 ) -> int:
     """Encode RGB frames as H.264 (yuv420p, BT.709, faststart) and return how many there were.
 

@@ -81,7 +81,7 @@ class Params:
     batch_size: int = _p(16, "2", "faces the network draws at once", low=1, high=512)
     precision: str = _p("auto", "12", "number format of the networks", ("auto", "fp32", "bf16", "fp16"))
     device: str = _p("auto", "12", "where the networks run", ("auto", "cpu", "cuda"))
-    crf: int = _p(16, "2", "H.264 quality, lower is better", low=0, high=51)
+    crf: int = _p(15, "2", "H.264 quality, lower is better", low=0, high=51)
     restorer: str = _p(
         "auto", "3", "auto: gfpgan if its weights are here, else compact; sharpen: an unsharp mask on the mouth;"
         " gfpgan_reference: the gfpgan package on the whole frame",

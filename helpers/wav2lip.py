@@ -21,7 +21,7 @@ FACE = 96  # px
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
 ALPHA_BIAS = -2.0  # hardly any paint at first
-CLOSING_PASSES = 2  # in pauses
+CLOSING_PASSES = 4  # in pauses
 LEAN = 0.5  # of what a mouth must change: so much more is told at first, since a pass goes only a part of the way
 OWN_LIMIT = 3.0  # length of a person's own code
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
@@ -223,7 +223,7 @@ def generate(
     look how the mouth stands, less the person's ``own`` code (``float32 (B, 8)`` or ``(8,)``, see ``own_code``), and
     what is missing of what the ear hears is added to what is told. So a pass takes away what the last one left of the
     source's mouth, and faces that move little when told are told more. The passes' maps are chained: the frame is
-    warped once. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), two more passes follow that shut the
+    warped once. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), four more passes follow that shut the
     mouth, in that share.
     """
     device = next(net.parameters()).device
@@ -254,7 +254,7 @@ def generate(
     if len(quiet):
         share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
         for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels[quiet], made[quiet]), told[quiet])
+            more = draw(warp_and_paint(pixels[quiet], made[quiet]), heard[quiet])
             more[:, :2] *= share
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
