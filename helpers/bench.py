@@ -219,6 +219,7 @@ def bench(
         machine=dict(
             processor=platform.processor() or platform.machine(), threads=os.cpu_count(), torch=torch.__version__,
             python=platform.python_version(), load=round(os.getloadavg()[0], 2),
+            gpu=torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         ),
         clip=dict(width=info.width, height=info.height, fps=str(media.default_fps(info))),
         ms_a_frame_alone=alone,

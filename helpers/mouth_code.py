@@ -20,7 +20,7 @@ BANDS = 20  # that an ear hears of the 80 mels: coarse enough to be deaf to pitc
 EARS = 4
 SHIFT = 2  # mel frames: an ear hears each window three times, moved by this
 ROWS, COLUMNS = slice(46, 94), slice(16, 80)  # of the 96 px square: the mouth and the chin
-LIP_ROWS, LIP_COLUMNS = slice(6, 34), slice(14, 50)  # of these: what is never hair or background
+LIP_ROWS, LIP_COLUMNS = slice(6, 34), slice(14, 50)  # of these: lips and what is near them, never background
 CONTRAST_LIMIT = 4.0  # spreads
 
 
