@@ -13,6 +13,7 @@ from pathlib import Path
 import torch
 from safetensors.torch import save_file
 from torch import nn
+from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..wav2lip import choose_precision
 
@@ -43,11 +44,8 @@ class Averaged:
     @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        pairs = list(zip(self.net.state_dict().values(), net.state_dict().values(), strict=True))
-        mine, theirs = zip(*(pair for pair in pairs if pair[0].is_floating_point()), strict=True)
-        torch._foreach_lerp_(mine, theirs, 1 - decay)  # as torch.optim.swa_utils does: one launch on a GPU
-        for counter, new in (pair for pair in pairs if not pair[0].is_floating_point()):
-            counter.copy_(new)
+        mine, theirs = ([v for v in n.state_dict().values() if v.is_floating_point()] for n in (self.net, net))
+        get_ema_multi_avg_fn(decay)(mine, theirs, None)
 
 
 def save_weights(net: nn.Module, path: str | os.PathLike, **facts) -> None:
