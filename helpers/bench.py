@@ -98,7 +98,10 @@ def stages(video: str, speech: str) -> dict[str, float]:
         fastest_precision=str(fastest).removeprefix("torch."),
     )  # fmt: skip
     if frames:
+        plan = render.look_at_mouths(render.listen(plan, compact), video, compact)
         view = render.preview(plan, video, compact, p, drawn[0])
+        track = plan.faces.track[plan.source[drawn[0]]]
+        mouths = render.lent_mouths(plan, video, min(frames), max(frames) + 1, track)
         pads = render.box_pads(p)
 
         def crop() -> None:
@@ -109,6 +112,12 @@ def stages(video: str, speech: str) -> dict[str, float]:
             for n, frame in frames.items():
                 render.compose(frame, view["patch"], plan, n, compact, pads, "feather")
 
+        def lend() -> None:
+            for n, frame in frames.items():
+                render.lend_mouth(frame, plan, n, mouths)
+
+        if mouths:
+            result["lend"] = milliseconds(lend, len(frames))
         result |= dict(crop=milliseconds(crop, len(frames)), blend=milliseconds(compose, len(frames)))
     with tempfile.TemporaryDirectory() as folder:
         result["encode"] = milliseconds(lambda: media.write_video(Path(folder, "e.mp4"), source, fps), count, 1)
@@ -213,7 +222,8 @@ def bench(
         runs = [whole_run(video, speech_of(speech, s, folder), folder / f"run{s:g}") for s in lengths]
         info = media.probe(video)
         restoring = dict(seconds_a_face=restorers(video)) if slow else {}
-    parts = sum(alone.get(name, 0) for name in ("decode", "detect", "crop", "compact", "blend", "encode"))
+    network = ("lend", "compact_one_pass") if "lend" in alone else ("compact",)
+    parts = sum(alone.get(name, 0) for name in ("decode", "detect", "crop", *network, "blend", "encode"))
     last = runs[-1]
     return dict(
         machine=dict(

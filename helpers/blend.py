@@ -6,10 +6,12 @@ Everything happens in the smallest rectangle around the face, so the cost does n
 from __future__ import annotations
 
 import math
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 
+from . import faces
 from .wav2lip import FACE
 
 # The mask is an ellipse over mouth, chin and lower cheeks, in units of d (eyes to mouth), centred below the mouth.
@@ -18,12 +20,15 @@ MASK_HALF_WIDTH = 0.95
 MASK_HALF_HEIGHT = 0.95
 FEATHER = 0.35  # share of the ellipse's radius over which it fades out
 RING = (0.02, 0.5)  # mask values between which patch and frame are compared for colour
+LENT = 0.65  # of the mask's size: what is taken of another frame's mouth
+ALIGN = 160  # px, side of the square on which they are laid over each other: less shakes
+ALIKE = 0.8  # correlation of two lower faces around their mouths, under which none is taken
 
 
-def face_mask(landmarks: np.ndarray, x: int, y: int, width: int, height: int) -> np.ndarray:
+def face_mask(landmarks: np.ndarray, x: int, y: int, width: int, height: int, reach: float = 1.0) -> np.ndarray:
     """Feathered mask of the lower face for the rectangle at (x, y): ``float32 (height, width)`` in [0, 1].
 
-    ``landmarks`` ``(5, 2)`` in frame pixels. The ellipse follows the head's roll.
+    ``landmarks`` ``(5, 2)`` in frame pixels. The ellipse follows the head's roll; ``reach`` multiplies its size.
     """
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
     down = mouth - eyes
@@ -32,8 +37,8 @@ def face_mask(landmarks: np.ndarray, x: int, y: int, width: int, height: int) ->
     centre = mouth + MASK_DROP * distance * down
     across = np.arange(x, x + width, dtype=np.float32)[None] - centre[0]
     along = np.arange(y, y + height, dtype=np.float32)[:, None] - centre[1]
-    u = (across * down[1] - along * down[0]) / (MASK_HALF_WIDTH * distance)
-    v = (across * down[0] + along * down[1]) / (MASK_HALF_HEIGHT * distance)
+    u = (across * down[1] - along * down[0]) / (reach * MASK_HALF_WIDTH * distance)
+    v = (across * down[0] + along * down[1]) / (reach * MASK_HALF_HEIGHT * distance)
     return fade((1 - np.sqrt(u * u + v * v)) / FEATHER)
 
 
@@ -52,16 +57,75 @@ def face_rectangle(matrix: np.ndarray, width: int, height: int, size: int = FACE
     return max(0, int(x1)), max(0, int(y1)), min(width, int(x2) + 1), min(height, int(y2) + 1)
 
 
-def local_mask(landmarks: np.ndarray, width: int, height: int) -> tuple[tuple[int, int, int, int], np.ndarray]:
+def local_mask(
+    landmarks: np.ndarray, width: int, height: int, reach: float = 1.0
+) -> tuple[tuple[int, int, int, int], np.ndarray]:
     """Rectangle x1, y1, x2, y2 of the frame outside which the mask is 0 (of a circle around the ellipse), and the mask
     in it, ``float32``. For a face that lies outside the frame x2 <= x1 or y2 <= y1, and the mask is empty."""
     eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
     distance = float(np.hypot(*(mouth - eyes)))
     x, y = mouth + MASK_DROP * (mouth - eyes)
-    reach = max(MASK_HALF_WIDTH, MASK_HALF_HEIGHT) * distance
-    low, high = (math.floor(x - reach), math.floor(y - reach)), (math.ceil(x + reach) + 1, math.ceil(y + reach) + 1)
+    away = reach * max(MASK_HALF_WIDTH, MASK_HALF_HEIGHT) * distance
+    low, high = (math.floor(x - away), math.floor(y - away)), (math.ceil(x + away) + 1, math.ceil(y + away) + 1)
     x1, y1, x2, y2 = max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
-    return (x1, y1, x2, y2), face_mask(landmarks, x1, y1, max(0, x2 - x1), max(0, y2 - y1))
+    return (x1, y1, x2, y2), face_mask(landmarks, x1, y1, max(0, x2 - x1), max(0, y2 - y1), reach)
+
+
+class Lender(NamedTuple):
+    """A mouth to put into other frames: the grey square of its face, the matrix that cuts that square from its frame,
+    and the part of the frame around the mouth, with the place x, y of its corner."""
+
+    grey: np.ndarray
+    matrix: np.ndarray
+    picture: np.ndarray
+    corner: tuple[int, int]
+
+
+def grey_square(frame: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The face's square, ``uint8 (160, 160)``, and the matrix that cuts it from the frame."""
+    matrix = faces.crop_matrix(landmarks, ALIGN)
+    return cv2.cvtColor(faces.crop(frame, matrix, ALIGN), cv2.COLOR_RGB2GRAY), matrix
+
+
+def lender(frame: np.ndarray, landmarks: np.ndarray) -> Lender:
+    """The mouth of a frame's face."""
+    (x1, y1, x2, y2), _ = local_mask(landmarks, frame.shape[1], frame.shape[0], LENT)
+    return Lender(*grey_square(frame, landmarks), frame[y1:y2, x1:x2].copy(), (x1, y1))
+
+
+def lend(frame: np.ndarray, landmarks: np.ndarray, mouth: Lender) -> np.ndarray | None:
+    """A frame with another frame's mouth; None where the faces are too little alike.
+
+    An affine map is found that makes the lower faces alike around the mouths (ECC, Evangelidis and Psarakis, 2008), so
+    nose and chin meet; colours are matched on the mask's edge.
+    """
+    height, width = frame.shape[:2]
+    (x1, y1, x2, y2), mask = local_mask(landmarks, width, height, LENT)
+    if x2 <= x1 or y2 <= y1 or not mouth.picture.size:
+        return None
+    grey, matrix = grey_square(frame, landmarks)
+    points = landmarks @ matrix[:, :2].T + matrix[:, 2]
+    around = (face_mask(points, 0, 0, ALIGN, ALIGN) > RING[0]) & (face_mask(points, 0, 0, ALIGN, ALIGN, LENT) < 0.3)
+    try:
+        alike, moved = cv2.findTransformECC(
+            grey, mouth.grey, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE,
+            (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 30, 1e-3), around.astype(np.uint8), 3,
+        )  # fmt: skip
+    except cv2.error:  # it does not converge
+        return None
+    if alike < ALIKE:
+        return None
+    whole = lambda m: np.vstack([m, [0, 0, 1]])  # noqa: E731
+    turn = np.linalg.inv(whole(mouth.matrix)) @ whole(moved) @ whole(matrix)
+    turn[:2, 2] += turn[:2, :2] @ (x1, y1) - mouth.corner
+    made = cv2.warpAffine(
+        mouth.picture, turn[:2], (x2 - x1, y2 - y1), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
+        borderMode=cv2.BORDER_REPLICATE,
+    ).astype(np.float32)  # fmt: skip
+    edge = (mask > RING[0]) & (mask < RING[1])
+    if edge.any():
+        made += (frame[y1:y2, x1:x2][edge].astype(np.float32) - made[edge]).mean(axis=0)
+    return put(frame, made, x1, y1, mask)
 
 
 def apply_maps(frame: np.ndarray, maps: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:

@@ -267,23 +267,24 @@ def choose(found: list[list[dict[int, np.ndarray]]], face: str, width: int) -> l
 
 def select(
     detections: list[np.ndarray], shot: np.ndarray, fps: Fraction, face: str = "largest", width: int = 0,
-    smooth: bool = True, smooth_window: int = 5,
+    smooth: bool = True, smooth_window: int = 5, used: int | None = None,
 ) -> list[FaceTrack]:  # fmt: skip
     """The faces to re-draw: one FaceTrack, or with ``face`` "all" as many as are seen at once (one at least).
 
     Chosen anew in each shot (see ``choose``; ``width`` of the frames in pixels), never hopping in between. Gaps of up
     to 0.4 s are interpolated, boxes smoothed by a centred moving average over ``smooth_window`` frames of one track,
-    faces under 24 px dropped.
+    faces under 24 px dropped. Only the first ``used`` frames count for the choice; the faces are followed to the end.
     """
     tracks = link(detections, shot, int(MAX_GAP_S * fps))
+    seen = [{n: found for n, found in track.items() if used is None or n < used} for track in tracks]
     layers: list[list[int]] = [[]]
     for number in range(int(shot[-1]) + 1):
-        own = [i for i, track in enumerate(tracks) if shot[min(track)] == number]
-        chosen = choose(people([tracks[i] for i in own]), face, width)
+        own = [i for i, track in enumerate(seen) if track and shot[min(track)] == number]
+        chosen = choose(people([seen[i] for i in own]), face, width)
         for layer, person in enumerate(chosen):
             if layer == len(layers):
                 layers.append([])
-            layers[layer] += [i for i in own if any(tracks[i] is track for track in person)]
+            layers[layer] += [i for i in own if any(seen[i] is track for track in person)]
     return [_face_track(tracks, layer, shot, smooth_window if smooth else 1) for layer in layers]
 
 

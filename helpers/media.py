@@ -319,22 +319,29 @@ def read_indexed(
 ) -> Iterator[np.ndarray]:  # fmt: skip
     """Frames by their index at a constant rate, in any order, with at most ``block`` of them in memory.
 
-    Runs that go forward are streamed; runs that go backward are read in blocks and turned round.
+    Runs that go forward are streamed, over gaps of up to ``block`` frames; runs that go backward are read in blocks and
+    turned round.
     """
     indices = [int(n) for n in indices]
     n = 0
     while n < len(indices):
         step = 0
         end = n + 1
-        while end < len(indices) and indices[end] - indices[end - 1] in ((step,) if step else (1, -1)):
-            step = indices[end] - indices[end - 1]
+        while end < len(indices):
+            ahead = indices[end] - indices[end - 1]
+            direction = 1 if 0 < ahead <= block else ahead
+            if direction not in ((step,) if step else (1, -1)):
+                break
+            step = direction
             end += 1
             if step == -1 and end - n >= block:
                 break
         if step == -1:
             yield from reversed(list(read_frames(path, fps, indices[end - 1], indices[n] + 1, size, view)))
         elif step == 1:
-            yield from read_frames(path, fps, indices[n], indices[end - 1] + 1, size, view)
+            wanted = set(indices[n:end])
+            stream = read_frames(path, fps, indices[n], indices[end - 1] + 1, size, view)
+            yield from (frame for k, frame in enumerate(stream, indices[n]) if k in wanted)
         else:
             while end < len(indices) and indices[end] == indices[n]:
                 end += 1

@@ -34,7 +34,8 @@ class Plan:
     ``others``, more faces to re-draw; detections ``float32 (D, 16)``: source frame and detection of every face found;
     mel ``float32 (80, M)``; mel_start ``int64 (N,)``; speech ``float32 (N,)``, 1 speech to 0 pause, 1 throughout with
     ``silence=model``; size (W, H) of the result and place (x, y, w, h) of the source in it; voice: by how much the
-    mel's bands are stretched for the network (see ``wav2lip.fit_voice``).
+    mel's bands are stretched for the network (see ``wav2lip.fit_voice``); lenders ``int32 (faces, N)``: the source
+    frame whose mouth each face to re-draw gets first (see ``own_mouths``), -1 for its own.
     """
 
     fps: Fraction
@@ -47,6 +48,7 @@ class Plan:
     mel_start: np.ndarray
     speech: np.ndarray
     detections: np.ndarray
+    lenders: np.ndarray
     others: tuple[FaceTrack, ...] = ()
     view: View = View()
     voice: float = 1.0
@@ -54,16 +56,18 @@ class Plan:
     @property
     def layers(self) -> list[Plan]:
         """A plan for each face to re-draw, drawn one after the other."""
-        return [replace(self, faces=face, others=()) for face in (self.faces, *self.others)]
+        everybody = zip((self.faces, *self.others), self.lenders, strict=True)
+        return [replace(self, faces=face, others=(), lenders=lenders[None]) for face, lenders in everybody]
 
     def _select(self, face: str, smooth: bool, window: int) -> list[FaceTrack]:
         frames = self.detections[:, 0].astype(int)
         found = [self.detections[frames == n, 1:] for n in range(len(self.faces.shot))]
-        return faces.select(found, self.faces.shot, self.fps, face, self.source_size[0], smooth, window)
+        used = int(self.source.max()) + 1
+        return faces.select(found, self.faces.shot, self.fps, face, self.source_size[0], smooth, window, used)
 
     def unsmoothed(self, face: str) -> Plan:
         """This plan with its first face's boxes and landmarks as they were detected (``face``: the parameter)."""
-        return replace(self, faces=self._select(face, False, 1)[0], others=())
+        return replace(self, faces=self._select(face, False, 1)[0], others=(), lenders=self.lenders[:1])
 
     def bystanders(self, p: Params) -> list[Plan]:
         """A plan for each face that is seen but not re-drawn."""
@@ -73,7 +77,7 @@ class Plan:
             same = [t.present & (np.abs(t.box - face.box).max(axis=1) < 1) for t in taken]
             left = replace(face, present=face.present & ~np.any(same, axis=0))
             if left.present.any():
-                made.append(replace(self, faces=left, others=()))
+                made.append(replace(self, faces=left, others=(), lenders=np.full((1, self.frames), -1, np.int32)))
         return made
 
     def windows(self, numbers: Sequence[int]) -> np.ndarray:
@@ -153,8 +157,10 @@ def look_at_faces(p: Params, video: str, fps: Fraction, stop: int) -> tuple[list
     return found, faces.shots(thumbnails)
 
 
-def make(p: Params, video: str, sound: str, alignment: str) -> tuple[Plan, dict[str, float]]:
+def make(p: Params, video: str, sound: str, alignment: str, ahead: float = 0) -> tuple[Plan, dict[str, float]]:
     """Plan a run; returns it with the seconds that each of its steps took.
+
+    Faces are followed through the first ``ahead`` seconds of the source, even where less is shown.
 
     Raises NoFaceError if no frame has a usable face (unless ``allow_no_face``), InputError for unusable inputs.
     """
@@ -176,11 +182,11 @@ def make(p: Params, video: str, sound: str, alignment: str) -> tuple[Plan, dict[
     count = {"audio": spoken, "video": available, "shortest": min(spoken, available)}[length]
     clock = time.perf_counter()
     used = min(available, count)
-    found, shot = look_at_faces(p, video, fps, used)
-    face, *others = faces.select(found, shot, fps, p.face, source_size[0], p.smooth, p.smooth_window)
+    found, shot = look_at_faces(p, video, fps, min(available, max(used, round(ahead * fps))))
+    face, *others = faces.select(found, shot, fps, p.face, source_size[0], p.smooth, p.smooth_window, used)
     times["detect"] = time.perf_counter() - clock
-    if not face.present.any() and not p.allow_no_face:
-        if any(map(len, found)) and p.face.isdecimal():
+    if not any(f.present[:used].any() for f in (face, *others)) and not p.allow_no_face:
+        if any(map(len, found[:used])) and p.face.isdecimal():
             most = max(map(len, found))
             raise NoFaceError(f"face={p.face}: {video} shows at most {most} face(s) at once; they count from 0")
         raise NoFaceError(
@@ -192,13 +198,14 @@ def make(p: Params, video: str, sound: str, alignment: str) -> tuple[Plan, dict[
     speech = audio.speaking(wave, count, fps) if p.silence == "close" else np.ones(count, np.float32)
     seen = [np.insert(rows, 0, n, axis=1) for n, rows in enumerate(found) if len(rows)]
     detections = np.concatenate(seen).astype(np.float32) if seen else np.zeros((0, 16), np.float32)
+    lenders = np.full((1 + len(others), count), -1, np.int32)
     plan = Plan(
-        fps, source_size, size, place, source, face, mel, starts, speech, detections, tuple(others), look
+        fps, source_size, size, place, source, face, mel, starts, speech, detections, lenders, tuple(others), look
     )  # fmt: skip
     return plan, times
 
 
-ARRAYS = ("source", "mel", "mel_start", "speech", "detections")
+ARRAYS = ("source", "mel", "mel_start", "speech", "detections", "lenders")
 
 
 def save(plan: Plan, path: str | os.PathLike) -> None:
@@ -223,5 +230,6 @@ def load(path: str | os.PathLike) -> Plan:
         sizes = {name: tuple(int(v) for v in data[name]) for name in ("source_size", "size", "place")}
         look = View(int(data["rotate"]), tuple(int(v) for v in data["crop"]) or None)
         fps = Fraction(*(int(v) for v in data["fps"]))
-        arrays = {name: data[name] for name in ARRAYS}
+        nobody = np.full((count, len(data["source"])), -1, np.int32)  # in plans made before there were lenders
+        arrays = {name: data.get(name, nobody) for name in ARRAYS}
         return Plan(fps, **sizes, **arrays, faces=face, others=tuple(others), view=look, voice=float(data["voice"]))

@@ -6,6 +6,7 @@ plan alone, not on where a range starts or what else is in it.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
@@ -16,22 +17,34 @@ import numpy as np
 import torch
 from torch import nn
 
-from . import audio, blend, faces, media, params, wav2lip
+from . import audio, blend, faces, media, own_mouths, params, wav2lip, weights
 from .batches import halving
+from .blend import Lender
+from .errors import InputError
+from .faces import FaceTrack
 from .mouth_code import CODE
 from .params import Params
 from .plan import Plan
 from .restore import Restorer
-from .wav2lip import FACE
+from .syncnet import SyncExpert
+from .wav2lip import FACE, CompactWav2Lip
 
 KNOWN_AFTER = 50  # frames of a face, after which its person's own mouth is known
+LENDERS_BYTES = 256 << 20  # of pictures of mouths that may be lent
 KNOWN_VOICE = 500  # frames of speech, from all over a recording, after which its voice is known
+
+
+def place_face(plan: Plan, source: int) -> tuple[np.ndarray, np.ndarray]:
+    """Of the face in a source frame, in the result's pixels: the matrix that maps them to its 96x96 square, and its
+    five landmarks ``float64 (5, 2)``."""
+    points = plan.faces.landmarks[source]
+    matrix = blend.output_matrix(faces.crop_matrix(points, FACE), plan.place, *plan.source_size)
+    return matrix, blend.output_points(points, plan.place, *plan.source_size)
 
 
 def crop_matrix(plan: Plan, n: int) -> np.ndarray:
     """Matrix that maps pixels of output frame ``n`` to the 96x96 square of its face."""
-    matrix = faces.crop_matrix(plan.faces.landmarks[plan.source[n]], FACE)
-    return blend.output_matrix(matrix, plan.place, *plan.source_size)
+    return place_face(plan, plan.source[n])[0]
 
 
 def face_rectangle(plan: Plan, n: int) -> tuple[int, int, int, int]:
@@ -41,7 +54,7 @@ def face_rectangle(plan: Plan, n: int) -> tuple[int, int, int, int]:
 
 def landmarks(plan: Plan, n: int) -> np.ndarray:
     """Five landmarks in pixels of output frame ``n``: ``float64 (5, 2)``."""
-    return blend.output_points(plan.faces.landmarks[plan.source[n]], plan.place, *plan.source_size)
+    return place_face(plan, plan.source[n])[1]
 
 
 def face_box(plan: Plan, n: int, pads: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
@@ -58,12 +71,17 @@ def face_box(plan: Plan, n: int, pads: tuple[int, int, int, int]) -> tuple[int, 
 def source_pictures(plan: Plan, video: str, start: int, stop: int) -> Iterator[np.ndarray]:
     """Source frames of output frames start to stop, scaled and placed as the result will be."""
     x, y, w, h = plan.place
-    scaled = None if (w, h) == plan.source_size else (w, h)
-    for frame in media.read_indexed(video, plan.fps, plan.source[start:stop], scaled, plan.view):
+    for frame in scaled_pictures(plan, video, plan.source[start:stop]):
         if plan.size != (w, h):
             below, right = plan.size[1] - h - y, plan.size[0] - w - x
             frame = cv2.copyMakeBorder(frame, y, below, x, right, cv2.BORDER_CONSTANT)
         yield frame
+
+
+def scaled_pictures(plan: Plan, video: str, source: Sequence[int]) -> Iterator[np.ndarray]:
+    """Source frames by number, scaled as in the result, without the bars around them."""
+    size = plan.place[2:]
+    return media.read_indexed(video, plan.fps, source, None if size == plan.source_size else size, plan.view)
 
 
 def box_pads(p: Params) -> tuple[int, int, int, int]:
@@ -72,25 +90,108 @@ def box_pads(p: Params) -> tuple[int, int, int, int]:
     return (0, 0, 0, 0) if p.box else pads
 
 
-def look_at_mouths(plan: Plan, video: str, net: nn.Module) -> Plan:
-    """The plan with everybody's own mouth, as the compact network sees it in the first frames of each track."""
-    if not isinstance(net, wav2lip.CompactWav2Lip):
+def look_at_mouths(plan: Plan, video: str, net: nn.Module, lend: bool = True) -> Plan:
+    """The plan with everybody's own mouth, as the compact network sees it in the first frames of each track, and with
+    the frames that lend theirs (``lend``: the parameter ``own_mouths``)."""
+    if not isinstance(net, CompactWav2Lip):
         return plan
-    layers = []
-    for face in (plan.faces, *plan.others):
+    lend = lend and media.probe(video).kind == "video"
+    if lend:
+        sound, expert = own_windows(plan, video), weights.sync_expert()
+        expert = expert and expert.to(next(net.parameters()).device)
+        heard = np.concatenate([
+            wav2lip.hear(net, plan.windows(range(n, min(n + KNOWN_VOICE, plan.frames))))
+            for n in range(0, plan.frames, KNOWN_VOICE)
+        ])  # fmt: skip
+    layers, lenders = [], np.full_like(plan.lenders, -1)
+    for face, lent in zip((plan.faces, *plan.others), lenders, strict=True):
         mouth = np.zeros_like(face.mouth)
         for track in np.unique(face.track[face.present]):
-            first = np.flatnonzero(face.track == track)[:KNOWN_AFTER]
-            pictures = zip(first, media.read_indexed(video, plan.fps, first, None, plan.view), strict=False)
+            mine, numbers = np.flatnonzero(face.track == track), np.flatnonzero(face.track[plan.source] == track)
+            if not len(numbers):
+                continue
+            some = mine[: lenders_of(plan, face.landmarks[mine]) if lend else KNOWN_AFTER]
+            pictures = zip(some, media.read_indexed(video, plan.fps, some, None, plan.view), strict=False)
             seen = [faces.crop(picture, faces.crop_matrix(face.landmarks[n], FACE), FACE) for n, picture in pictures]
-            mouth[face.track == track] = wav2lip.own_code(net, np.stack(seen))
+            squares = np.stack(seen)
+            mouth[mine] = wav2lip.own_code(net, squares[:KNOWN_AFTER])
+            if lend and len(squares) >= own_mouths.ENOUGH * plan.fps:
+                lent[numbers] = choose_lenders(plan, net, face, numbers, some, squares, heard, sound, expert)
         layers.append(replace(face, mouth=mouth))
-    return replace(plan, faces=layers[0], others=tuple(layers[1:]))
+    return replace(plan, faces=layers[0], others=tuple(layers[1:]), lenders=lenders)
+
+
+def own_windows(plan: Plan, video: str) -> np.ndarray | None:
+    """Mel windows of a video's own sound at each of its frames; None without one that can be read."""
+    try:
+        wave = media.read_audio(video) if media.probe(video).has_audio else None
+    except InputError:
+        wave = None
+    if wave is None:
+        return None
+    count = len(plan.faces.shot)
+    mel = audio.melspectrogram(wave[: math.ceil((count / plan.fps + 1) * media.SAMPLE_RATE)])
+    return audio.mel_windows(mel, audio.window_starts(count, plan.fps, mel.shape[1]))
+
+
+def lenders_of(plan: Plan, landmarks: np.ndarray) -> int:
+    """How many frames of a track may lend their mouths: so many that their pictures fit the memory."""
+    scale = plan.place[2] / plan.source_size[0]
+    sides = [blend.face_size(faces.crop_matrix(points, FACE)) * scale / 2 for points in landmarks[::KNOWN_AFTER]]
+    return min(own_mouths.LENDERS, max(KNOWN_AFTER, int(LENDERS_BYTES / (3 * max(sides) ** 2 + blend.ALIGN**2))))
+
+
+def choose_lenders(
+    plan: Plan, net: CompactWav2Lip, face: FaceTrack, numbers: np.ndarray, some: np.ndarray, squares: np.ndarray,
+    heard: np.ndarray, sound: np.ndarray | None, expert: SyncExpert | None,
+) -> np.ndarray:  # fmt: skip
+    """The source frame that lends its mouth to each of the output frames ``numbers`` of a face: of source frames
+    ``some``, whose squares are ``uint8 (K, 96, 96, 3)``. ``heard`` ``(N, 8)`` is what the ear tells of the speech,
+    ``sound`` the windows of the video's own sound. -1 if nobody talks there."""
+    some = some[: len(squares)]
+    early = None if sound is None else own_mouths.own_offset(expert, squares, sound[some], plan.fps)
+    codes, told = wav2lip.see(net, squares), None
+    if early is not None:
+        own = sound[np.clip(some + early, 0, len(sound) - 1)]
+        told = wav2lip.hear(net, audio.in_voice(own, wav2lip.fit_voice(net, own)))
+    elif codes.std(axis=0).mean() < own_mouths.TALKING:
+        return np.full(len(numbers), -1)
+    lips = own_mouths.looks(squares)
+    path = own_mouths.choose(
+        own_mouths.wishes(heard, plan.speech)[numbers],
+        own_mouths.labels(codes, lips, told),
+        lips,
+        own_mouths.poses(face.landmarks[plan.source[numbers]]),
+        own_mouths.poses(face.landmarks[some]),
+        plan.speech[numbers],
+        own_mouths.openness(codes, heard, plan.speech),
+    )
+    return some[path]
+
+
+def lent_mouths(plan: Plan, video: str, start: int, stop: int, track: int) -> dict[int, Lender]:
+    """The mouths that a layer's output frames start to stop are lent in one track, by source frame."""
+    wanted = plan.lenders[0, start:stop][plan.faces.track[plan.source[start:stop]] == track]
+    wanted = np.unique(wanted[wanted >= 0])
+    pictures = zip(wanted, scaled_pictures(plan, video, wanted), strict=False)
+    return {int(n): blend.lender(picture, place_face(plan, n)[1] - plan.place[:2]) for n, picture in pictures}
+
+
+def lend_mouth(frame: np.ndarray, plan: Plan, n: int, mouths: dict[int, Lender]) -> np.ndarray | None:
+    """Output frame ``n`` with the mouth that it is lent; None where there is none, or none that fits."""
+    mouth = mouths.get(int(plan.lenders[0, n]))
+    x, y, w, h = plan.place
+    part = None if mouth is None else blend.lend(frame[y : y + h, x : x + w], landmarks(plan, n) - (x, y), mouth)
+    if part is None:
+        return None
+    made = frame.copy()
+    made[y : y + h, x : x + w] = part
+    return made
 
 
 def listen(plan: Plan, net: nn.Module) -> Plan:
     """The plan with the voice that it hears fitted to the compact network's ear."""
-    if not isinstance(net, wav2lip.CompactWav2Lip):
+    if not isinstance(net, CompactWav2Lip):
         return plan
     spoken = np.flatnonzero(plan.speech > 0.5)
     some = spoken[np.linspace(0, len(spoken) - 1, min(len(spoken), KNOWN_VOICE)).astype(int)]
@@ -128,6 +229,7 @@ def render(
     times = defaultdict(float) if times is None else times
     pads = box_pads(p)
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
+    mouths: list[dict[int, dict[int, Lender]]] = [{} for _ in plan.layers]  # by track, for the tracks of a batch
     pictures = media.prefetch(source_pictures(plan, video, start, stop), depth=p.batch_size)
     to_restore = (plan.layers + (plan.bystanders(p) if p.restore_unsynced else [])) if restorer else []
     for first in range(start, stop, p.batch_size):
@@ -135,10 +237,19 @@ def render(
         clock = time.perf_counter()
         frames = dict(zip(numbers, pictures, strict=False))
         clock = _lap(times, "decode", clock)
-        for layer in plan.layers:
+        for k, layer in enumerate(plan.layers):
             mine = [n for n in numbers if layer.redrawn[n]]
             if not mine:
                 continue
+            tracks = layer.faces.track[layer.source[mine]]
+            known = {t: mouths[k].get(t) or lent_mouths(layer, video, start, stop, t) for t in np.unique(tracks)}
+            mouths[k] = known
+            lent = np.zeros(p.batch_size, bool)
+            for n, track in zip(mine, tracks, strict=True):
+                changed = lend_mouth(frames[n], layer, n, known[track])
+                if changed is not None:
+                    frames[n], lent[n - first] = changed, True
+            clock = _lap(times, "lend", clock)
             inputs = np.zeros((p.batch_size, FACE, FACE, 3), np.uint8)
             windows = np.zeros((p.batch_size, audio.N_MELS, audio.WINDOW), np.float32)
             pauses = np.zeros(p.batch_size, np.float32)
@@ -149,7 +260,7 @@ def render(
             pauses[places] = 1 - layer.speech[mine]
             own[places] = layer.faces.mouth[layer.source[mine]]
             clock = _lap(times, "crop", clock)
-            made = _generate(net, precision, p.passes, windows, inputs, pauses, own)
+            made = _generate(net, precision, p.passes, windows, inputs, pauses, own, lent)
             clock = _lap(times, "network", clock)
             for n in mine:
                 frames[n] = compose(frames[n], made[n - first], layer, n, net, pads, p.blend)
@@ -179,11 +290,11 @@ def runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
 
 
 def _generate(net: nn.Module, precision: torch.dtype, passes: int, *arrays: np.ndarray) -> list[np.ndarray]:
-    """``wav2lip.generate`` of windows, inputs, pauses and own codes, fewer at once where a GPU's memory is short."""
+    """``wav2lip.generate`` of windows, inputs, pauses, own codes and lent, fewer at once where memory is short."""
 
     def work(rows: list[int]) -> np.ndarray:
-        windows, inputs, pauses, own = (values[rows] for values in arrays)
-        return wav2lip.generate(net, windows, inputs, precision, passes, pauses, own)
+        windows, inputs, *others = (values[rows] for values in arrays)
+        return wav2lip.generate(net, windows, inputs, precision, passes, *others)
 
     return list(halving(work, range(len(arrays[0])), len(arrays[0])))
 
@@ -195,19 +306,25 @@ def _lap(times: dict[str, float], stage: str, since: float) -> float:
 
 
 def preview(plan: Plan, video: str, net: nn.Module, p: Params, n: int) -> dict[str, np.ndarray]:
-    """One frame with everything on the way to it: source, input, patch or maps, mask, made."""
+    """One frame with everything on the way to it: source, its face, seen (the face with the mouth that it is lent:
+    the network's input), window, patch or maps, drawn, mask, made."""
+    plan = plan.layers[0]
     frame = next(source_pictures(plan, video, n, n + 1))
     pads = box_pads(p)
-    seen = face_input(frame, plan, n, net, pads)
+    mouths = lent_mouths(plan, video, n, n + 1, plan.faces.track[plan.source[n]])
+    changed = lend_mouth(frame, plan, n, mouths)
+    start = frame if changed is None else changed
+    seen = face_input(start, plan, n, net, pads)
     window = plan.windows([n])
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
-    own = plan.faces.mouth[plan.source[[n]]]
-    patch = wav2lip.generate(net, window, seen[None], precision, p.passes, 1 - plan.speech[[n]], own)[0]
-    made = compose(frame, patch, plan, n, net, pads, p.blend)
+    own, lent = plan.faces.mouth[plan.source[[n]]], np.array([changed is not None])
+    patch = wav2lip.generate(net, window, seen[None], precision, p.passes, 1 - plan.speech[[n]], own, lent)[0]
+    made = compose(start, patch, plan, n, net, pads, p.blend)
     if patch.shape[0] == 6:
         pixels = torch.from_numpy(seen).permute(2, 0, 1)[None].float() / 255
         drawn = wav2lip.warp_and_paint(pixels, torch.from_numpy(patch)[None])[0].permute(1, 2, 0).clamp(0, 1).numpy()
     else:
         drawn = patch
     mask = blend.face_mask(landmarks(plan, n), 0, 0, *plan.size)
-    return dict(source=frame, seen=seen, window=window[0], patch=patch, drawn=drawn, mask=mask, made=made)
+    face = face_input(frame, plan, n, net, pads)
+    return dict(source=frame, face=face, seen=seen, window=window[0], patch=patch, drawn=drawn, mask=mask, made=made)

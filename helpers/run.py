@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 from torch import nn
 
-from . import __version__, media, plan as plans, render, restore as restoring, weights
+from . import __version__, media, own_mouths, plan as plans, render, restore as restoring, weights
 from .errors import MediaError, RunError, WeightsError, disk_full_told
 from .params import SAMPLE, Params
 from .plan import Plan
@@ -138,9 +138,10 @@ def prepare(p: Params) -> tuple[dict[str, Any], Plan, nn.Module]:
     else:
         started = time.perf_counter()
         video, sound = (record["inputs"][name]["path"] for name in SAMPLE_FILES)
-        plan, times = plans.make(p, video, sound, alignment(p, net))
+        ahead = own_mouths.LOOK_AHEAD if p.own_mouths and isinstance(net, CompactWav2Lip) else 0
+        plan, times = plans.make(p, video, sound, alignment(p, net), ahead)
         clock = time.perf_counter()
-        plan = render.listen(render.look_at_mouths(plan, video, net), net)
+        plan = render.look_at_mouths(render.listen(plan, net), video, net, p.own_mouths)
         times["mouths"] = time.perf_counter() - clock
         plans.save(plan, path)
         record["seconds"]["plan"] = {k: round(v, 3) for k, v in times.items()}

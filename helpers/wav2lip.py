@@ -25,6 +25,7 @@ CLOSING_PASSES = 4  # in pauses
 LEAN = 0.5  # of what a mouth must change: so much more is told at first, since a pass goes only a part of the way
 OWN_LIMIT = 3.0  # length of a person's own code
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
+LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 
 
@@ -181,15 +182,34 @@ def _pixels(net: nn.Module, faces: np.ndarray) -> torch.Tensor:
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 
+AT_ONCE = 256  # windows or faces that ear and eyes are given
+
+
 @torch.inference_mode()
+def hear(net: CompactWav2Lip, windows: np.ndarray) -> np.ndarray:
+    """Mouth codes ``float32 (K, 8)`` that the ear tells from mel windows ``float32 (K, 80, 16)``."""
+    device = next(net.parameters()).device
+    return np.concatenate([
+        net.audio_encoder(torch.from_numpy(windows[at : at + AT_ONCE])[:, None].to(device)).cpu().numpy()
+        for at in range(0, len(windows), AT_ONCE)
+    ])  # fmt: skip
+
+
+@torch.inference_mode()
+def see(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
+    """Mouth codes ``float32 (K, 8)`` that the eyes see in RGB faces ``uint8 (K, 96, 96, 3)``."""
+    parts = [net.eyes(_pixels(net, faces[at : at + AT_ONCE])) for at in range(0, len(faces), AT_ONCE)]
+    return torch.cat(parts).cpu().numpy()
+
+
 def own_code(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
     """A person's own mouth, from RGB faces ``uint8 (K, 96, 96, 3)``: the mean ``float32 (8,)`` of what the eyes see.
 
     Sound tells how a mouth moves about it; what else is in it (beard, lips, teeth) is the person's. No longer than
     ``OWN_LIMIT``: nobody talks about a wide smile.
     """
-    code = net.eyes(_pixels(net, faces)).mean(dim=0)
-    return (code * (OWN_LIMIT / code.norm()).clamp(max=1)).cpu().numpy()
+    code = see(net, faces).mean(axis=0)
+    return code * min(1, OWN_LIMIT / max(1e-6, np.linalg.norm(code)))
 
 
 @torch.inference_mode()
@@ -212,7 +232,7 @@ def fit_voice(net: CompactWav2Lip, windows: np.ndarray) -> float:
 @torch.inference_mode()
 def generate(
     net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 2,
-    pauses: np.ndarray | None = None, own: np.ndarray | None = None,
+    pauses: np.ndarray | None = None, own: np.ndarray | None = None, lent: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
     """One batch: mel windows ``float32 (B, 80, 16)`` and RGB faces ``uint8 (B, 96, 96, 3)`` -> patches.
 
@@ -223,8 +243,9 @@ def generate(
     look how the mouth stands, less the person's ``own`` code (``float32 (B, 8)`` or ``(8,)``, see ``own_code``), and
     what is missing of what the ear hears is added to what is told. So a pass takes away what the last one left of the
     source's mouth, and faces that move little when told are told more. The passes' maps are chained: the frame is
-    warped once. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), four more passes follow that shut the
-    mouth, in that share.
+    warped once. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are bent by half a
+    step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), four more passes follow
+    that shut the mouth, in that share; where it is lent, only as far as it lacks more than half of a shut mouth's code.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -246,16 +267,23 @@ def generate(
     wanted = heard + torch.as_tensor(0.0 if own is None else own).to(device)
     told = heard + LEAN * net.missing(wanted, pixels)
     made = draw(pixels, told)
-    for _ in range(1, passes):
-        now = warp_and_paint(pixels, made)
-        told = told + net.missing(wanted, now)
-        made = chain_maps(made, draw(now, told))
+    lent = np.zeros(len(faces), bool) if lent is None else lent
+    made[lent, :2] *= LENT_SHARE
+    made[lent, 2] = 0
+    rows = np.flatnonzero(~lent)
+    for _ in range(1, passes if len(rows) else 1):
+        now = warp_and_paint(pixels[rows], made[rows])
+        told[rows] = told[rows] + net.missing(wanted[rows], now)
+        made[rows] = chain_maps(made[rows], draw(now, told[rows]))
     quiet = np.flatnonzero(pauses) if pauses is not None else []
     if len(quiet):
-        share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
+        share = torch.from_numpy(pauses[quiet]).to(device)
+        shut = heard[quiet]
+        missed = ((wanted - net.eyes(pixels))[quiet] * shut).sum(dim=1) / (shut * shut).sum(dim=1)
+        share = torch.where(torch.from_numpy(lent[quiet]).to(device), share * (2 * missed - 1).clamp(0, 1), share)
         for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels[quiet], made[quiet]), heard[quiet])
-            more[:, :2] *= share
+            more = draw(warp_and_paint(pixels[quiet], made[quiet]), shut)
+            more[:, :2] *= share[:, None, None, None]
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
     return made.cpu().numpy()

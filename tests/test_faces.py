@@ -172,6 +172,17 @@ def test_a_passer_by_does_not_shift_the_count():
     assert np.allclose(result.box[:, 0], 50)
 
 
+@pytest.mark.parametrize("face", ["largest", "right", "center", "1"])
+def test_who_comes_after_what_is_shown_is_not_chosen(face):
+    """A larger face further right, from frame 60 on: nobody's choice where 25 frames are shown; the chosen goes on."""
+    found = [np.stack([detection(100), detection(400, 100, 160)][: 1 + (n >= 60)]) for n in range(100)]
+    choose = lambda used, face: faces.select(found, np.zeros(100, np.int32), FPS, face, 640, used=used)  # noqa: E731
+    (result,) = choose(25, "0" if face == "1" else face)
+    assert result.present.all() and np.abs(result.box[:, 0] - 100).max() < 1
+    assert not choose(25, "1")[0].present.any() and not choose(25, "all")[1:]
+    assert choose(None, "largest")[0].box[80, 0] > 300
+
+
 def test_a_face_that_comes_back_is_the_same_person():
     frames = [[detection(100)]] * 5 + [[]] * 20 + [[detection(104)]] * 5
     result = track(frames)

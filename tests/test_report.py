@@ -23,7 +23,7 @@ from helpers.__main__ import main
 from helpers.errors import RunError
 from helpers.notebook import report
 
-FACE_SECTIONS = {"strip", "flicker", "timeline", "sound", "network", "mask"}
+FACE_SECTIONS = {"strip", "flicker", "timeline", "sound", "mouths", "network", "mask"}
 
 
 def sections(page: str) -> list[str]:
@@ -46,7 +46,7 @@ def test_a_whole_run(small_run, tmp_path):
     folder = Path(p.run_dir)
     before = (folder / "run.json").read_bytes()
     page = report.write(folder).read_text()
-    assert sections(page) == list(report.SECTIONS)
+    assert sections(page) == [name for name in report.SECTIONS if name != "mouths"]  # nobody talks in the sample
     pictures = embedded(page)
     assert len(pictures) == 10  # first frames of three videos, seven figures
     assert all(picture.std() > 5 for picture in pictures)

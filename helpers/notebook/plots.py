@@ -209,6 +209,28 @@ def mel_windows(plan: Plan, numbers: Sequence[int]) -> Figure:
     return figure
 
 
+def own_mouths(plan: Plan, view: dict[str, np.ndarray], n: int) -> Figure:
+    """Which source frame lends its mouth to each output frame; frame ``n`` before and after (``render.preview``)."""
+    figure, axes = plt.subplots(1, 3, figsize=(SHEET_WIDTH, 3), layout="constrained", width_ratios=(2.4, 1, 1))
+    seconds = np.arange(plan.frames) / float(plan.fps)
+    axes[0].plot(seconds, plan.source, color=PASSED_COLOUR, label="frame that is shown")
+    lent = np.where(plan.lenders[0] >= 0, plan.lenders[0], np.nan)
+    cuts = np.flatnonzero(np.diff(lent) != 1) + 1
+    pieces = np.insert(lent, cuts, np.nan)  # a line for each piece
+    style = dict(color=FACES_COLOURS[0], marker=".", markersize=3, label="frame that lends its mouth")
+    axes[0].plot(np.insert(seconds, cuts, np.nan), pieces, **style)
+    axes[0].axvline(n / float(plan.fps), color="black", linewidth=0.8)
+    axes[0].set(xlabel="seconds", ylabel="source frame", title="Whose mouth is shown")
+    axes[0].legend(fontsize=8, loc="upper left", bbox_to_anchor=(0, -0.22), ncols=2, frameon=False)
+    changed = (view["seen"] != view["face"]).any()
+    titles = (f"frame {n}", f"with the mouth of {plan.lenders[0, n]}" if changed else "with its own mouth")
+    for cell, name, title in zip(axes[1:], ("face", "seen"), titles, strict=True):
+        cell.imshow(view[name])
+        cell.set(xticks=[], yticks=[])
+        cell.set_title(title, fontsize=9)
+    return figure
+
+
 def network_input(view: dict[str, np.ndarray], n: int) -> Figure:
     """What the network gets for one frame (``render.preview``'s result): six channels and a mel window."""
     seen = view["seen"]

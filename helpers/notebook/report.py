@@ -71,6 +71,10 @@ SECTIONS = {  # of the page, in its order: title, text
     "flicker": ("Flicker", "How much the mouth's pixels jump back and forth from frame to frame."),
     "timeline": ("Where the face is", "Frames without a usable face are passed through untouched."),
     "sound": ("What the network hears", "The speech as a mel spectrogram. Each frame hears 0.2 s of it."),
+    "mouths": (
+        "The person's own mouths",
+        "Which frame of the source lends its mouth to each frame. The network bends it, and draws where none is lent.",
+    ),
     "network": ("One frame in the network", "What goes in and what comes out, for one frame."),
     "mask": ("Back into the frame", "Where the drawn face goes, and what it changes."),
     "times": ("Where the time went", ""),
@@ -172,8 +176,8 @@ def _name(facts: dict[str, Any]) -> str:
 
 
 def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net) -> dict[str, str]:
-    """Data URIs: the first frame of each video by its name, the figures by their section (if no frame has a face,
-    those of a face are missing)."""
+    """Data URIs: the first frame of each video by its name, the figures by their section (those of a
+    face are missing if no frame has one, those of lent mouths if there are none)."""
     source = record["inputs"]["video"]["path"]
     made = dict(
         times=png(plots.stage_times(record["seconds"], plan.frames)),
@@ -188,6 +192,8 @@ def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net)
     strip = {"source": [next(render.source_pictures(plan, source, n, n + 1)) for n in chosen]}
     strip |= {name: run.frames_of(run_dir / run.OUTPUTS[name], plan, chosen) for name in record["results"]}
     view = render.preview(plan, source, net, p, middle)
+    if (plan.lenders[0] >= 0).any():
+        made["mouths"] = png(plots.own_mouths(plan, view, middle))
     return made | dict(
         timeline=png(plots.timeline(plan)),
         strip=png(plots.before_after(strip, chosen, plan)),

@@ -34,6 +34,7 @@ GROUPS = {
         "audio_offset_ms",
         "silence",
         "blend",
+        "own_mouths",
         "passes",
         "batch_size",
         "precision",

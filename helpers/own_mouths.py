@@ -1,0 +1,143 @@
+"""A talking person's own mouths: which frame of a clip lends its mouth to each output frame.
+
+Unit selection as in Video Rewrite (Bregler, Covell and Slaney, 1997): of the frames in which somebody is seen talking,
+those are shown whose mouths stand as the new sound asks, in pieces as long as possible. The search is Viterbi's, over
+what a frame costs by itself and what a cut to it costs (Hunt and Black, 1996). What is still missing then is little,
+and the network adds it (``wav2lip.generate``).
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+
+import cv2
+import numpy as np
+from scipy.ndimage import gaussian_filter1d
+
+from . import faces, syncnet
+from .mouth_code import COLUMNS, LIP_COLUMNS, LIP_ROWS, ROWS
+from .syncnet import SyncExpert
+from .wav2lip import FACE
+
+LENDERS = 500  # frames of a track that may lend, from its first on
+LOOK_AHEAD = 8.0  # seconds of the source, even where the sound is shorter
+ENOUGH = 1.6  # seconds: in less, too few mouths are seen
+TALKING = 0.5  # mean spread of the codes from which on a mouth moves as in speech
+LATE, COSINE, CONFIDENCE = (
+    3,
+    0.25,
+    0.1,
+)  # frames at 25 fps, and the expert's score of a sound that belongs to the mouths it sees
+STEADY = 1.0  # frames, standard deviation over which what is heard is smoothed
+VIEWS = 10  # principal components of the lips' pixels
+RIDGE = 0.3
+POSE = 0.04  # cost of a square pixel that a face looks another way, in the 96 px square
+NEAR = 0.25  # share of the lenders whose pose is as good as the same
+SHUT = 1.0  # cost in a pause of how open a mouth is
+CUT, JOIN = 0.3, 3.0  # cost of any cut, and of what jumps at it
+BLOCK = 1000  # frames searched at once
+
+
+def _standard(values: np.ndarray) -> np.ndarray:
+    return (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-6)
+
+
+def looks(squares: np.ndarray) -> np.ndarray:
+    """The lips of face squares ``uint8 (K, 96, 96, 3)`` as vectors ``float32 (K, n)`` of spread 1, blurred grey."""
+    lips = [
+        cv2.GaussianBlur(cv2.cvtColor(s, cv2.COLOR_RGB2GRAY), (0, 0), 1.1)[ROWS, COLUMNS][LIP_ROWS, LIP_COLUMNS]
+        for s in squares
+    ]
+    vectors = np.stack(lips)[:, ::2, ::2].reshape(len(squares), -1).astype(np.float32)
+    return vectors / max(1e-3, vectors.std())
+
+
+def poses(landmarks: np.ndarray) -> np.ndarray:
+    """Which way faces look: nose, eyes' distance and mouth's tilt in the 96 px square. ``(K, 5, 2)`` -> ``(K, 4)``."""
+    made = []
+    for points in landmarks:
+        matrix = faces.crop_matrix(points, FACE)
+        left, right, nose, first, last = points @ matrix[:, :2].T + matrix[:, 2]
+        made.append([*nose, right[0] - left[0], last[1] - first[1]])
+    return np.array(made)
+
+
+def own_offset(expert: SyncExpert | None, squares: np.ndarray, windows: np.ndarray, fps: Fraction) -> int | None:
+    """By how many frames the mouths in ``uint8 (K, 96, 96, 3)`` come before their sound, mel windows ``(K, 80, 16)``;
+    None where the sound is not theirs (music, another speaker), as far as the sync expert hears (at about 25 fps)."""
+    step = max(1, round(fps / 25))
+    if expert is None or len(squares) < step * syncnet.FRAMES:
+        return None
+    found = syncnet.score(syncnet.similarity(expert, squares[::step], windows[::step]))
+    theirs = found["cosine"] >= COSINE and found["confidence"] >= CONFIDENCE and abs(found["offset"]) <= LATE
+    return found["offset"] * step if theirs else None
+
+
+def labels(codes: np.ndarray, lips: np.ndarray, heard: np.ndarray | None) -> np.ndarray:
+    """How each lender's mouth stands among those of its person: ``(K, 8)``, about of mean 0 and spread 1.
+
+    ``codes`` ``(K, 8)`` are what the eyes see, ``lips`` what ``looks`` gives, ``heard`` ``(K, 8)`` what the ear hears
+    in the lenders' own sound, if it is known: a ridge regression then learns from it to read this very person's
+    lips, and the mean of both readings counts.
+    """
+    seen = _standard(codes)
+    if heard is None:
+        return seen
+    parts = np.linalg.svd(lips - lips.mean(axis=0), full_matrices=False)[0][:, :VIEWS]
+    views = _standard(np.hstack([codes, parts]))
+    wanted = gaussian_filter1d(heard, STEADY, axis=0)
+    wanted -= wanted.mean(axis=0)
+    learnt = np.linalg.solve(views.T @ views + RIDGE * len(views) * np.eye(views.shape[1]), views.T @ wanted)
+    return (seen + _standard(views @ learnt)) / 2
+
+
+def wishes(heard: np.ndarray, speech: np.ndarray) -> np.ndarray:
+    """What the ear hears in a whole recording, ``(N, 8)``, in units of ``labels``: less the mean over speech, by its
+    spread there."""
+    steady = gaussian_filter1d(heard, STEADY, axis=0)
+    spoken = steady[speech > 0.5] if (speech > 0.5).sum() > 1 else steady
+    return (steady - spoken.mean(axis=0)) / (spoken.std(axis=0) + 1e-6)
+
+
+def openness(codes: np.ndarray, heard: np.ndarray, speech: np.ndarray) -> np.ndarray:
+    """How far mouths with codes ``(K, 8)`` are from what the ear hears in pauses: ``(K,)``, 0 for the most shut one."""
+    if not (speech < 0.5).any():
+        return np.zeros(len(codes))
+    shut = heard[speech < 0.5].mean(axis=0)
+    along = codes @ shut / max(1e-6, np.linalg.norm(shut))
+    return along.max() - along
+
+
+def choose(
+    wanted: np.ndarray, known: np.ndarray, lips: np.ndarray, shown: np.ndarray, lent: np.ndarray,
+    speech: np.ndarray, opened: np.ndarray,
+) -> np.ndarray:  # fmt: skip
+    """Which of K consecutive lenders each of N frames takes its mouth from: ``int (N,)``.
+
+    ``wanted`` ``(N, 8)`` of ``wishes``, ``known`` ``(K, 8)`` of ``labels``, ``lips`` of ``looks``, ``shown`` ``(N, 4)``
+    and ``lent`` ``(K, 4)`` of ``poses``, ``opened`` ``(K,)`` of ``openness``. The least sum of squares of code and pose
+    and, at a cut, of the lips from those that would have followed; where ``speech`` ``(N,)`` is 0, of openness too.
+    """
+    count = len(known)
+    square = lambda a, b: np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0)  # noqa: E731
+    following = np.minimum(np.arange(count) + 1, count - 1)
+    cut = JOIN * square(lips[following], lips) / lips.shape[1] + CUT
+    cut[np.arange(count - 1), following[:-1]] = 0
+    path: list[int] = []
+    for first in range(0, len(wanted), BLOCK):
+        some = slice(first, first + BLOCK)
+        turned = square(shown[some], lent)
+        turned = np.maximum(turned - np.quantile(turned, NEAR, axis=1, keepdims=True), 0)
+        cost = square(wanted[some], known) / known.shape[1] + POSE * turned
+        cost += SHUT * (1 - speech[some, None]) * opened
+        best = cost[0] + (cut[path[-1]] if path else 0)
+        before = []
+        for row in cost[1:]:
+            ways = best[:, None] + cut
+            before.append(ways.argmin(axis=0))
+            best = ways[before[-1], np.arange(count)] + row
+        back = [int(best.argmin())]
+        for steps in reversed(before):
+            back.append(int(steps[back[-1]]))
+        path += back[::-1]
+    return np.array(path)
