@@ -10,6 +10,7 @@ import math
 import time
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import cv2
@@ -245,8 +246,11 @@ def render(
             known = {t: mouths[k].get(t) or lent_mouths(layer, video, start, stop, t) for t in np.unique(tracks)}
             mouths[k] = known
             lent = np.zeros(p.batch_size, bool)
-            for n, track in zip(mine, tracks, strict=True):
-                changed = lend_mouth(frames[n], layer, n, known[track])
+            with ThreadPoolExecutor() as pool:
+                jobs = [
+                    pool.submit(lend_mouth, frames[n], layer, n, known[t]) for n, t in zip(mine, tracks, strict=True)
+                ]
+            for n, changed in zip(mine, (job.result() for job in jobs), strict=True):
                 if changed is not None:
                     frames[n], lent[n - first] = changed, True
             clock = _lap(times, "lend", clock)
