@@ -22,7 +22,7 @@ FEATHER = 0.35  # share of the ellipse's radius over which it fades out
 RING = (0.02, 0.5)  # mask values between which patch and frame are compared for colour
 LENT = 0.65  # of the mask's size: what is taken of another frame's mouth
 ALIGN = 160  # px, side of the square on which they are laid over each other: less shakes
-ALIKE = 0.8  # correlation of two lower faces around their mouths, under which none is taken
+ALIKE = 0.7  # correlation of two lower faces around their mouths, under which none is taken
 
 
 def face_mask(landmarks: np.ndarray, x: int, y: int, width: int, height: int, reach: float = 1.0) -> np.ndarray:
@@ -81,6 +81,12 @@ class Lender(NamedTuple):
     corner: tuple[int, int]
 
 
+def around(points: np.ndarray, size: int) -> np.ndarray:
+    """The ring around the mouth that is compared with another face's: ``bool (size, size)`` of a face square, in which
+    the landmarks are ``points``."""
+    return (face_mask(points, 0, 0, size, size) > RING[0]) & (face_mask(points, 0, 0, size, size, LENT) < 0.3)
+
+
 def grey_square(frame: np.ndarray, landmarks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """The face's square, ``uint8 (160, 160)``, and the matrix that cuts it from the frame."""
     matrix = faces.crop_matrix(landmarks, ALIGN)
@@ -104,12 +110,11 @@ def lend(frame: np.ndarray, landmarks: np.ndarray, mouth: Lender) -> np.ndarray 
     if x2 <= x1 or y2 <= y1 or not mouth.picture.size:
         return None
     grey, matrix = grey_square(frame, landmarks)
-    points = landmarks @ matrix[:, :2].T + matrix[:, 2]
-    around = (face_mask(points, 0, 0, ALIGN, ALIGN) > RING[0]) & (face_mask(points, 0, 0, ALIGN, ALIGN, LENT) < 0.3)
+    ring = around(landmarks @ matrix[:, :2].T + matrix[:, 2], ALIGN)
     try:
         alike, moved = cv2.findTransformECC(
             grey, mouth.grey, np.eye(2, 3, dtype=np.float32), cv2.MOTION_AFFINE,
-            (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 30, 1e-3), around.astype(np.uint8), 3,
+            (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, 30, 1e-3), ring.astype(np.uint8), 3,
         )  # fmt: skip
     except cv2.error:  # it does not converge
         return None

@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from scipy.ndimage import gaussian_filter1d
 
-from . import faces, syncnet
+from . import blend, faces, syncnet
 from .mouth_code import COLUMNS, LIP_COLUMNS, LIP_ROWS, ROWS
 from .syncnet import SyncExpert
 from .wav2lip import FACE
@@ -32,6 +32,7 @@ STEADY = 1.0  # frames, standard deviation over which what is heard is smoothed
 VIEWS = 10  # principal components of the lips' pixels
 RIDGE = 0.3
 POSE = 0.04  # cost of a square pixel that a face looks another way, in the 96 px square
+UNLIKE = 0.5  # cost of the square distance of two faces' surroundings of the mouth
 NEAR = 0.25  # share of the lenders whose pose is as good as the same
 SHUT = 1.0  # cost in a pause of how open a mouth is
 CUT, JOIN = 0.3, 3.0  # cost of any cut, and of what jumps at it
@@ -60,6 +61,16 @@ def poses(landmarks: np.ndarray) -> np.ndarray:
         left, right, nose, first, last = points @ matrix[:, :2].T + matrix[:, 2]
         made.append([*nose, right[0] - left[0], last[1] - first[1]])
     return np.array(made)
+
+
+def surroundings(squares: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
+    """Cheeks, nose and chin of face squares ``uint8 (K, 96, 96, 3)`` with landmarks ``(K, 5, 2)`` (of their frames) as
+    vectors ``float32 (K, n)`` of length about 1: a smile is in the cheeks, too."""
+    matrix = faces.crop_matrix(landmarks[0], FACE)
+    ring = blend.around(landmarks[0] @ matrix[:, :2].T + matrix[:, 2], FACE)
+    vectors = np.stack([cv2.cvtColor(s, cv2.COLOR_RGB2GRAY)[ring] for s in squares]).astype(np.float32)
+    vectors -= vectors.mean(axis=1, keepdims=True)
+    return vectors / (vectors.std(axis=1, keepdims=True) + 1) / np.sqrt(vectors.shape[1])
 
 
 def own_offset(expert: SyncExpert | None, squares: np.ndarray, windows: np.ndarray, fps: Fraction) -> int | None:
@@ -110,25 +121,29 @@ def openness(codes: np.ndarray, heard: np.ndarray, speech: np.ndarray) -> np.nda
 
 def choose(
     wanted: np.ndarray, known: np.ndarray, lips: np.ndarray, shown: np.ndarray, lent: np.ndarray,
-    speech: np.ndarray, opened: np.ndarray,
+    around: np.ndarray, speech: np.ndarray, opened: np.ndarray,
 ) -> np.ndarray:  # fmt: skip
     """Which of K consecutive lenders each of N frames takes its mouth from: ``int (N,)``.
 
     ``wanted`` ``(N, 8)`` of ``wishes``, ``known`` ``(K, 8)`` of ``labels``, ``lips`` of ``looks``, ``shown`` ``(N, 4)``
-    and ``lent`` ``(K, 4)`` of ``poses``, ``opened`` ``(K,)`` of ``openness``. The least sum of squares of code and pose
-    and, at a cut, of the lips from those that would have followed; where ``speech`` ``(N,)`` is 0, of openness too.
+    and ``lent`` ``(K, 4)`` of ``poses``, ``around`` of ``surroundings`` (what is shown has those of the lender whose
+    pose is nearest: itself, if it may lend), ``opened`` ``(K,)`` of ``openness``. The least sum of squares of code,
+    pose and surroundings and, at a cut, of the lips from those that would have followed; in pauses, where ``speech``
+    ``(N,)`` is 0, of openness too.
     """
     count = len(known)
     square = lambda a, b: np.maximum((a**2).sum(1)[:, None] + (b**2).sum(1) - 2 * a @ b.T, 0)  # noqa: E731
     following = np.minimum(np.arange(count) + 1, count - 1)
     cut = JOIN * square(lips[following], lips) / lips.shape[1] + CUT
     cut[np.arange(count - 1), following[:-1]] = 0
+    unlike = UNLIKE * square(around, around)
     path: list[int] = []
     for first in range(0, len(wanted), BLOCK):
         some = slice(first, first + BLOCK)
-        turned = square(shown[some], lent)
+        turned = POSE * square(shown[some], lent)
+        turned += unlike[turned.argmin(axis=1)]
         turned = np.maximum(turned - np.quantile(turned, NEAR, axis=1, keepdims=True), 0)
-        cost = square(wanted[some], known) / known.shape[1] + POSE * turned
+        cost = square(wanted[some], known) / known.shape[1] + turned
         cost += SHUT * (1 - speech[some, None]) * opened
         best = cost[0] + (cut[path[-1]] if path else 0)
         before = []

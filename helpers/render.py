@@ -164,6 +164,7 @@ def choose_lenders(
         lips,
         own_mouths.poses(face.landmarks[plan.source[numbers]]),
         own_mouths.poses(face.landmarks[some]),
+        own_mouths.surroundings(squares, face.landmarks[some]),
         plan.speech[numbers],
         own_mouths.openness(codes, heard, plan.speech),
     )

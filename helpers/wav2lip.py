@@ -245,7 +245,7 @@ def generate(
     source's mouth, and faces that move little when told are told more. The passes' maps are chained: the frame is
     warped once. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are bent by half a
     step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), four more passes follow
-    that shut the mouth, in that share; where it is lent, only as far as it lacks more than half of a shut mouth's code.
+    that shut a mouth that is not lent, in that share.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -275,15 +275,12 @@ def generate(
         now = warp_and_paint(pixels[rows], made[rows])
         told[rows] = told[rows] + net.missing(wanted[rows], now)
         made[rows] = chain_maps(made[rows], draw(now, told[rows]))
-    quiet = np.flatnonzero(pauses) if pauses is not None else []
+    quiet = np.flatnonzero((pauses > 0) & ~lent) if pauses is not None else []
     if len(quiet):
-        share = torch.from_numpy(pauses[quiet]).to(device)
-        shut = heard[quiet]
-        missed = ((wanted - net.eyes(pixels))[quiet] * shut).sum(dim=1) / (shut * shut).sum(dim=1)
-        share = torch.where(torch.from_numpy(lent[quiet]).to(device), share * (2 * missed - 1).clamp(0, 1), share)
+        share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
         for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels[quiet], made[quiet]), shut)
-            more[:, :2] *= share[:, None, None, None]
+            more = draw(warp_and_paint(pixels[quiet], made[quiet]), heard[quiet])
+            more[:, :2] *= share
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
     return made.cpu().numpy()

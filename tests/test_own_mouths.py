@@ -15,7 +15,7 @@ from helpers import audio, blend, faces, media, own_mouths, params, plan as plan
 RNG = np.random.default_rng(0)
 
 
-def choose(wanted, known, lips=None, shown=None, lent=None, speech=None, opened=None):
+def choose(wanted, known, lips=None, shown=None, lent=None, around=None, speech=None, opened=None):
     count = len(known)
     return own_mouths.choose(
         wanted,
@@ -23,6 +23,7 @@ def choose(wanted, known, lips=None, shown=None, lent=None, speech=None, opened=
         np.zeros((count, 4)) if lips is None else lips,
         np.zeros((len(wanted), 4)) if shown is None else shown,
         np.zeros((count, 4)) if lent is None else lent,
+        np.zeros((count, 4)) if around is None else around,
         np.ones(len(wanted)) if speech is None else speech,
         np.zeros(count) if opened is None else opened,
     )
@@ -49,6 +50,11 @@ def test_cuts_poses_and_pauses_cost():
     turned = np.zeros((20, 4))
     turned[:10, 0] = 30  # the first ten look another way
     assert (choose(wanted, known, lent=turned) >= 10).all()
+    smiling = np.zeros((20, 4))
+    smiling[:10, 0] = 2
+    seen = np.zeros((20, 4))
+    seen[10, 0] = 5  # the pose of the frame that is shown, and of one that does not smile
+    assert (choose(wanted, known, shown=seen[[10] * 6], lent=seen, around=smiling) >= 10).all()
     opened = np.full(20, 2.0)
     opened[15:] = 0
     assert (choose(wanted, known, speech=np.zeros(6), opened=opened)[1:] >= 15).all()
@@ -114,7 +120,8 @@ def test_a_lent_mouth_is_bent_by_half_a_step():
     lent = np.array([False, True, False])
     one = wav2lip.generate(net, windows, pictures, passes=1)
     two = wav2lip.generate(net, windows, pictures, passes=2)
-    made = wav2lip.generate(net, windows, pictures, passes=2, lent=lent)
+    pauses = np.array([0, 1, 0], np.float32)  # the most shut of the person's own mouths is chosen for them
+    made = wav2lip.generate(net, windows, pictures, passes=2, lent=lent, pauses=pauses)
     assert np.abs(made[1, :2] - 0.5 * one[1, :2]).max() < 1e-5 and (made[1, 2] == 0).all()
     assert np.abs(made[[0, 2]] - two[[0, 2]]).max() < 1e-4
 
