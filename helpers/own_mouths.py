@@ -23,11 +23,8 @@ LENDERS = 500  # frames of a track that may lend, from its first on
 LOOK_AHEAD = 8.0  # seconds of the source, even where the sound is shorter
 ENOUGH = 1.6  # seconds: in less, too few mouths are seen
 TALKING = 0.5  # mean spread of the codes from which on a mouth moves as in speech
-LATE, COSINE, CONFIDENCE = (
-    3,
-    0.25,
-    0.1,
-)  # frames at 25 fps, and the expert's score of a sound that belongs to the mouths it sees
+LATE = 3  # frames at 25 fps that a clip's own sound may be off
+COSINE, CONFIDENCE = 0.25, 0.1  # the sync expert's scores from which on a sound is the mouths' own
 STEADY = 1.0  # frames, standard deviation over which what is heard is smoothed
 VIEWS = 10  # principal components of the lips' pixels
 RIDGE = 0.3
