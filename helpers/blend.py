@@ -127,10 +127,7 @@ def lend(frame: np.ndarray, landmarks: np.ndarray, mouth: Lender) -> np.ndarray 
         mouth.picture, turn[:2], (x2 - x1, y2 - y1), flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     ).astype(np.float32)  # fmt: skip
-    edge = (mask > RING[0]) & (mask < RING[1])
-    if edge.any():
-        made += (frame[y1:y2, x1:x2][edge].astype(np.float32) - made[edge]).mean(axis=0)
-    return put(frame, made, x1, y1, mask)
+    return put(frame, match_colour(made, frame[y1:y2, x1:x2], mask), x1, y1, mask)
 
 
 def apply_maps(frame: np.ndarray, maps: np.ndarray, matrix: np.ndarray, landmarks: np.ndarray | None) -> np.ndarray:
@@ -190,10 +187,13 @@ def paste_feathered(
     x1, y1, x2, y2 = box
     made = cv2.resize(patch.astype(np.float32) * 255, (x2 - x1, y2 - y1), interpolation=cv2.INTER_CUBIC)
     mask = face_mask(landmarks, x1, y1, x2 - x1, y2 - y1) * _box_fade(x2 - x1, y2 - y1)
+    return put(frame, match_colour(made, frame[y1:y2, x1:x2], mask), x1, y1, mask)
+
+
+def match_colour(made: np.ndarray, part: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """``made`` (float32) with the mean colour that the frame's ``part`` has on the mask's edge."""
     ring = (mask > RING[0]) & (mask < RING[1])
-    if ring.any():
-        made += (frame[y1:y2, x1:x2][ring].astype(np.float32) - made[ring]).mean(axis=0)
-    return put(frame, made, x1, y1, mask)
+    return made + (part[ring].astype(np.float32) - made[ring]).mean(axis=0) if ring.any() else made
 
 
 def _box_fade(width: int, height: int) -> np.ndarray:

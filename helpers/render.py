@@ -6,6 +6,7 @@ plan alone, not on where a range starts or what else is in it.
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from collections import defaultdict
@@ -35,17 +36,10 @@ LENDERS_BYTES = 256 << 20  # of pictures of mouths that may be lent
 KNOWN_VOICE = 500  # frames of speech, from all over a recording, after which its voice is known
 
 
-def place_face(plan: Plan, source: int) -> tuple[np.ndarray, np.ndarray]:
-    """Of the face in a source frame, in the result's pixels: the matrix that maps them to its 96x96 square, and its
-    five landmarks ``float64 (5, 2)``."""
-    points = plan.faces.landmarks[source]
-    matrix = blend.output_matrix(faces.crop_matrix(points, FACE), plan.place, *plan.source_size)
-    return matrix, blend.output_points(points, plan.place, *plan.source_size)
-
-
 def crop_matrix(plan: Plan, n: int) -> np.ndarray:
     """Matrix that maps pixels of output frame ``n`` to the 96x96 square of its face."""
-    return place_face(plan, plan.source[n])[0]
+    matrix = faces.crop_matrix(plan.faces.landmarks[plan.source[n]], FACE)
+    return blend.output_matrix(matrix, plan.place, *plan.source_size)
 
 
 def face_rectangle(plan: Plan, n: int) -> tuple[int, int, int, int]:
@@ -55,7 +49,12 @@ def face_rectangle(plan: Plan, n: int) -> tuple[int, int, int, int]:
 
 def landmarks(plan: Plan, n: int) -> np.ndarray:
     """Five landmarks in pixels of output frame ``n``: ``float64 (5, 2)``."""
-    return place_face(plan, plan.source[n])[1]
+    return source_landmarks(plan, plan.source[n])
+
+
+def source_landmarks(plan: Plan, source: int) -> np.ndarray:
+    """Five landmarks of the face in a source frame, in the result's pixels: ``float64 (5, 2)``."""
+    return blend.output_points(plan.faces.landmarks[source], plan.place, *plan.source_size)
 
 
 def face_box(plan: Plan, n: int, pads: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
@@ -176,7 +175,7 @@ def lent_mouths(plan: Plan, video: str, start: int, stop: int, track: int) -> di
     wanted = plan.lenders[0, start:stop][plan.faces.track[plan.source[start:stop]] == track]
     wanted = np.unique(wanted[wanted >= 0])
     pictures = zip(wanted, scaled_pictures(plan, video, wanted), strict=False)
-    return {int(n): blend.lender(picture, place_face(plan, n)[1] - plan.place[:2]) for n, picture in pictures}
+    return {int(n): blend.lender(picture, source_landmarks(plan, n) - plan.place[:2]) for n, picture in pictures}
 
 
 def lend_mouth(frame: np.ndarray, plan: Plan, n: int, mouths: dict[int, Lender]) -> np.ndarray | None:
@@ -244,14 +243,12 @@ def render(
             if not mine:
                 continue
             tracks = layer.faces.track[layer.source[mine]]
-            known = {t: mouths[k].get(t) or lent_mouths(layer, video, start, stop, t) for t in np.unique(tracks)}
-            mouths[k] = known
+            mouths[k] = {t: mouths[k].get(t) or lent_mouths(layer, video, start, stop, t) for t in np.unique(tracks)}
             lent = np.zeros(p.batch_size, bool)
             with ThreadPoolExecutor() as pool:
-                jobs = [
-                    pool.submit(lend_mouth, frames[n], layer, n, known[t]) for n, t in zip(mine, tracks, strict=True)
-                ]
-            for n, changed in zip(mine, (job.result() for job in jobs), strict=True):
+                known = [mouths[k][t] for t in tracks]
+                made = pool.map(lend_mouth, [frames[n] for n in mine], itertools.repeat(layer), mine, known)
+            for n, changed in zip(mine, made, strict=True):
                 if changed is not None:
                     frames[n], lent[n - first] = changed, True
             clock = _lap(times, "lend", clock)

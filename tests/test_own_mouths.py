@@ -94,8 +94,7 @@ def test_a_lent_mouth_lies_where_its_own_lay(right, down, scale, light):
     other = np.clip(other + light, 0, 255).astype(np.uint8)
     (x1, y1, x2, y2), mask = blend.local_mask(points, *frame.shape[1::-1], blend.LENT)
     spoilt = frame.copy()
-    inside = blend.local_mask(points, *frame.shape[1::-1], 0.4)
-    (a1, b1, a2, b2), hole = inside
+    (a1, b1, a2, b2), hole = blend.local_mask(points, *frame.shape[1::-1], 0.4)
     spoilt[b1:b2, a1:a2][hole > 0.02] = 90
     made = blend.lend(spoilt, points, blend.lender(other, points))
     assert made is not None
