@@ -172,7 +172,7 @@ def parser() -> argparse.ArgumentParser:
     evaluate.add_argument("run_dir", nargs="?")
     evaluate.add_argument("--model", help="compact network to measure: compact, or a path")
     evaluate.add_argument("--clips", help="folder of clips of one talking person each, with their own sound")
-    evaluate.add_argument("--passes", type=int, default=2, help="times the network goes over a face")
+    evaluate.add_argument("--passes", type=int, default=3, help="times the network goes over a face")
     evaluate.add_argument("--json", action="store_true", help="print JSON in place of a table")
     evaluate.set_defaults(work=_evaluate)
     report = commands.add_parser("report", help="write report.html and quality.json into a run folder")

@@ -48,7 +48,8 @@ class FaceTrack:
 
     present ``bool (N,)``; box ``float32 (N, 4)`` x1, y1, x2, y2 and landmarks ``float32 (N, 5, 2)`` in source pixels,
     smoothed; score ``float32 (N,)``, 0 where interpolated; shot and track ``int32 (N,)`` (track -1: no face); mouth
-    ``float32 (N, 8)``: the person's own mouth code (see ``wav2lip.own_code``), 0 until somebody has looked.
+    ``float32 (N, 8)``: the person's own mouth code (see ``wav2lip.own_code``), 0 until somebody has looked; still
+    ``bool (N,)``: a mouth that is not seen to move.
     """
 
     present: np.ndarray
@@ -58,6 +59,7 @@ class FaceTrack:
     shot: np.ndarray
     track: np.ndarray
     mouth: np.ndarray
+    still: np.ndarray
 
 
 @functools.cache
@@ -301,7 +303,8 @@ def _face_track(tracks: list[dict[int, np.ndarray]], mine: list[int], shot: np.n
         owner[span] = number
     owner[(rows[:, 2] - rows[:, 0] < MIN_FACE) | (rows[:, 3] - rows[:, 1] < MIN_FACE)] = -1
     mouth = np.zeros((len(shot), CODE), np.float32)
-    return FaceTrack(owner >= 0, rows[:, :4], rows[:, 5:].reshape(-1, 5, 2), rows[:, 4], shot, owner, mouth)
+    points, still = rows[:, 5:].reshape(-1, 5, 2), np.zeros(len(shot), bool)
+    return FaceTrack(owner >= 0, rows[:, :4], points, rows[:, 4], shot, owner, mouth, still)
 
 
 def moving_average(values: np.ndarray, window: int) -> np.ndarray:

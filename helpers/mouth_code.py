@@ -8,6 +8,8 @@ pictures, as in Wav2Lip, follows strangers' speech less.)
 
 from __future__ import annotations
 
+from fractions import Fraction
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -19,6 +21,7 @@ CODE = 8
 BANDS = 20  # that an ear hears of the 80 mels: coarse enough to be deaf to pitch
 EARS = 4
 SHIFT = 2  # mel frames: an ear hears each window three times, moved by this
+REACH, STEP = 5, 0.08  # what is told of a frame depends on what is heard so many steps of seconds before and after
 ROWS, COLUMNS = slice(46, 94), slice(16, 80)  # of the 96 px square: the mouth and the chin
 LIP_ROWS, LIP_COLUMNS = slice(6, 34), slice(14, 50)  # of these: lips and what is near them, never background
 CONTRAST_LIMIT = 4.0  # spreads
@@ -41,6 +44,8 @@ class Ear(nn.Module):
             ) for _ in range(EARS)
         ])  # fmt: skip
         self.register_buffer("spread", torch.ones(CODE))
+        self.register_buffer("context", torch.zeros((2 * REACH + 1) * CODE, CODE))
+        self.context[REACH * CODE : (REACH + 1) * CODE] = torch.eye(CODE)
 
     def each(self, mel: torch.Tensor) -> torch.Tensor:
         """What every encoder says, ``(4, B, 8)``."""
@@ -51,6 +56,19 @@ class Ear(nn.Module):
         shifted = longer.unfold(3, mel.shape[3], SHIFT).unbind(dim=3)  # 25 ms early, in time, 25 ms late
         heard = self.each(torch.cat(shifted)).mean(dim=0)
         return heard.view(len(shifted), -1, CODE).mean(dim=0) * self.spread
+
+    def in_context(self, codes: torch.Tensor, fps: float | Fraction) -> torch.Tensor:
+        """Codes ``(K, 8)`` heard at consecutive frames, weighed with those before and after: a linear filter."""
+        return around(codes, fps) @ self.context
+
+
+def around(codes: torch.Tensor, fps: float | Fraction) -> torch.Tensor:
+    """What was heard up to 0.4 s before and after each frame, ``(K, 88)``, of codes ``(K, 8)``; edges are repeated."""
+    frames = torch.arange(len(codes), dtype=torch.float64)[:, None]
+    at = (frames + torch.arange(-REACH, REACH + 1) * STEP * float(fps)).clamp(0, len(codes) - 1)
+    low = at.long()
+    part = (at - low).to(codes)[..., None]
+    return (codes[low] * (1 - part) + codes[(low + 1).clamp(max=len(codes) - 1)] * part).flatten(1)
 
 
 class Eyes(nn.Module):

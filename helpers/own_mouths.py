@@ -22,7 +22,6 @@ from .wav2lip import FACE
 LENDERS = 500  # frames of a track that may lend, from its first on
 LOOK_AHEAD = 8.0  # seconds of the source, even where the sound is shorter
 ENOUGH = 1.6  # seconds: in less, too few mouths are seen
-TALKING = 0.5  # mean spread of the codes from which on a mouth moves as in speech
 LATE = 3  # frames at 25 fps that a clip's own sound may be off
 COSINE, CONFIDENCE = 0.25, 0.1  # the sync expert's scores from which on a sound is the mouths' own
 STEADY = 1.0  # frames, standard deviation over which what is heard is smoothed

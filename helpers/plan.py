@@ -20,6 +20,7 @@ from . import audio, faces, media, params
 from .errors import InputError, NoFaceError
 from .faces import FaceTrack
 from .media import View
+from .mouth_code import CODE
 from .params import Params
 from .wav2lip import choose_device
 
@@ -34,7 +35,8 @@ class Plan:
     ``others``, more faces to re-draw; detections ``float32 (D, 16)``: source frame and detection of every face found;
     mel ``float32 (80, M)``; mel_start ``int64 (N,)``; speech ``float32 (N,)``, 1 speech to 0 pause, 1 throughout with
     ``silence=model``; size (W, H) of the result and place (x, y, w, h) of the source in it; voice: by how much the
-    mel's bands are stretched for the network (see ``wav2lip.fit_voice``); lenders ``int32 (faces, N)``: the source
+    mel's bands are stretched for the network (see ``wav2lip.fit_voice``); told ``float32 (N, 8)``: the mouth code that
+    the compact network's ear hears (see ``wav2lip.hear``); lenders ``int32 (faces, N)``: the source
     frame whose mouth each face to re-draw gets first (see ``own_mouths``), -1 for its own.
     """
 
@@ -48,6 +50,7 @@ class Plan:
     mel_start: np.ndarray
     speech: np.ndarray
     detections: np.ndarray
+    told: np.ndarray
     lenders: np.ndarray
     others: tuple[FaceTrack, ...] = ()
     view: View = View()
@@ -198,14 +201,15 @@ def make(p: Params, video: str, sound: str, alignment: str, ahead: float = 0) ->
     speech = audio.speaking(wave, count, fps) if p.silence == "close" else np.ones(count, np.float32)
     seen = [np.insert(rows, 0, n, axis=1) for n, rows in enumerate(found) if len(rows)]
     detections = np.concatenate(seen).astype(np.float32) if seen else np.zeros((0, 16), np.float32)
+    told = np.zeros((count, CODE), np.float32)
     lenders = np.full((1 + len(others), count), -1, np.int32)
     plan = Plan(
-        fps, source_size, size, place, source, face, mel, starts, speech, detections, lenders, tuple(others), look
+        fps, source_size, size, place, source, face, mel, starts, speech, detections, told, lenders, tuple(others), look
     )  # fmt: skip
     return plan, times
 
 
-ARRAYS = ("source", "mel", "mel_start", "speech", "detections", "lenders")
+ARRAYS = ("source", "mel", "mel_start", "speech", "detections", "told", "lenders")
 
 
 def save(plan: Plan, path: str | os.PathLike) -> None:
@@ -224,12 +228,14 @@ def save(plan: Plan, path: str | os.PathLike) -> None:
 
 def load(path: str | os.PathLike) -> Plan:
     with np.load(Path(path)) as data:
-        stacked = {name: data[name] for name in FaceTrack.__dataclass_fields__}
+        older = dict(still=np.zeros_like(data["present"]))
+        stacked = {name: data.get(name, older.get(name)) for name in FaceTrack.__dataclass_fields__}
         count = len(stacked["present"])
         face, *others = [FaceTrack(**{name: rows[i] for name, rows in stacked.items()}) for i in range(count)]
         sizes = {name: tuple(int(v) for v in data[name]) for name in ("source_size", "size", "place")}
         look = View(int(data["rotate"]), tuple(int(v) for v in data["crop"]) or None)
         fps = Fraction(*(int(v) for v in data["fps"]))
-        nobody = np.full((count, len(data["source"])), -1, np.int32)  # in plans made before there were lenders
-        arrays = {name: data.get(name, nobody) for name in ARRAYS}
+        frames = len(data["source"])
+        older |= dict(lenders=np.full((count, frames), -1, np.int32), told=np.zeros((frames, CODE), np.float32))
+        arrays = {name: data.get(name, older.get(name)) for name in ARRAYS}
         return Plan(fps, **sizes, **arrays, faces=face, others=tuple(others), view=look, voice=float(data["voice"]))

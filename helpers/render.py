@@ -99,13 +99,9 @@ def look_at_mouths(plan: Plan, video: str, net: nn.Module, lend: bool = True) ->
     if lend:
         sound, expert = own_windows(plan, video), weights.sync_expert()
         expert = expert and expert.to(next(net.parameters()).device)
-        heard = np.concatenate([
-            wav2lip.hear(net, plan.windows(range(n, min(n + KNOWN_VOICE, plan.frames))))
-            for n in range(0, plan.frames, KNOWN_VOICE)
-        ])  # fmt: skip
     layers, lenders = [], np.full_like(plan.lenders, -1)
     for face, lent in zip((plan.faces, *plan.others), lenders, strict=True):
-        mouth = np.zeros_like(face.mouth)
+        mouth, still = np.zeros_like(face.mouth), np.zeros_like(face.still)
         for track in np.unique(face.track[face.present]):
             mine, numbers = np.flatnonzero(face.track == track), np.flatnonzero(face.track[plan.source] == track)
             if not len(numbers):
@@ -114,10 +110,11 @@ def look_at_mouths(plan: Plan, video: str, net: nn.Module, lend: bool = True) ->
             pictures = zip(some, media.read_indexed(video, plan.fps, some, None, plan.view), strict=False)
             seen = [faces.crop(picture, faces.crop_matrix(face.landmarks[n], FACE), FACE) for n, picture in pictures]
             squares = np.stack(seen)
-            mouth[mine] = wav2lip.own_code(net, squares[:KNOWN_AFTER])
+            codes = wav2lip.see(net, squares[:KNOWN_AFTER])
+            mouth[mine], still[mine] = wav2lip.own_code(net, codes), not wav2lip.moves(codes)
             if lend and len(squares) >= own_mouths.ENOUGH * plan.fps:
-                lent[numbers] = choose_lenders(plan, net, face, numbers, some, squares, heard, sound, expert)
-        layers.append(replace(face, mouth=mouth))
+                lent[numbers] = choose_lenders(plan, net, face, numbers, some, squares, sound, expert)
+        layers.append(replace(face, mouth=mouth, still=still))
     return replace(plan, faces=layers[0], others=tuple(layers[1:]), lenders=lenders)
 
 
@@ -143,29 +140,29 @@ def lenders_of(plan: Plan, landmarks: np.ndarray) -> int:
 
 def choose_lenders(
     plan: Plan, net: CompactWav2Lip, face: FaceTrack, numbers: np.ndarray, some: np.ndarray, squares: np.ndarray,
-    heard: np.ndarray, sound: np.ndarray | None, expert: SyncExpert | None,
+    sound: np.ndarray | None, expert: SyncExpert | None,
 ) -> np.ndarray:  # fmt: skip
     """The source frame that lends its mouth to each of the output frames ``numbers`` of a face: of source frames
-    ``some``, whose squares are ``uint8 (K, 96, 96, 3)``. ``heard`` ``(N, 8)`` is what the ear tells of the speech,
-    ``sound`` the windows of the video's own sound. -1 if nobody talks there."""
+    ``some``, whose squares are ``uint8 (K, 96, 96, 3)``. ``sound`` are the windows of the video's own sound. -1 if
+    nobody talks there."""
     some = some[: len(squares)]
     early = None if sound is None else own_mouths.own_offset(expert, squares, sound[some], plan.fps)
     codes, told = wav2lip.see(net, squares), None
     if early is not None:
         own = sound[np.clip(some + early, 0, len(sound) - 1)]
-        told = wav2lip.hear(net, audio.in_voice(own, wav2lip.fit_voice(net, own)))
-    elif codes.std(axis=0).mean() < own_mouths.TALKING:
+        told = wav2lip.hear(net, [audio.in_voice(own, wav2lip.fit_voice(net, own))], plan.fps)
+    elif not wav2lip.moves(codes):
         return np.full(len(numbers), -1)
     lips = own_mouths.looks(squares)
     path = own_mouths.choose(
-        own_mouths.wishes(heard, plan.speech)[numbers],
+        own_mouths.wishes(plan.told, plan.speech)[numbers],
         own_mouths.labels(codes, lips, told),
         lips,
         own_mouths.poses(face.landmarks[plan.source[numbers]]),
         own_mouths.poses(face.landmarks[some]),
         own_mouths.surroundings(squares, face.landmarks[some]),
         plan.speech[numbers],
-        own_mouths.openness(codes, heard, plan.speech),
+        own_mouths.openness(codes, plan.told, plan.speech),
     )
     return some[path]
 
@@ -191,12 +188,19 @@ def lend_mouth(frame: np.ndarray, plan: Plan, n: int, mouths: dict[int, Lender])
 
 
 def listen(plan: Plan, net: nn.Module) -> Plan:
-    """The plan with the voice that it hears fitted to the compact network's ear."""
+    """The plan with the voice that it hears fitted to the compact network's ear, and what that hears."""
     if not isinstance(net, CompactWav2Lip):
         return plan
     spoken = np.flatnonzero(plan.speech > 0.5)
     some = spoken[np.linspace(0, len(spoken) - 1, min(len(spoken), KNOWN_VOICE)).astype(int)]
-    return replace(plan, voice=wav2lip.fit_voice(net, plan.windows(some)))
+    plan = replace(plan, voice=wav2lip.fit_voice(net, plan.windows(some)))
+    pieces = (plan.windows(range(n, min(n + KNOWN_VOICE, plan.frames))) for n in range(0, plan.frames, KNOWN_VOICE))
+    return replace(plan, told=wav2lip.hear(net, pieces, plan.fps))
+
+
+def sound_at(plan: Plan, numbers: Sequence[int], net: nn.Module) -> np.ndarray:
+    """What a network is given of the sound at output frames: mouth codes for the compact one, else mel windows."""
+    return plan.told[numbers] if isinstance(net, CompactWav2Lip) else plan.windows(numbers)
 
 
 def face_input(frame: np.ndarray, plan: Plan, n: int, net: nn.Module, pads: tuple[int, int, int, int]) -> np.ndarray:
@@ -253,16 +257,18 @@ def render(
                     frames[n], lent[n - first] = changed, True
             clock = _lap(times, "lend", clock)
             inputs = np.zeros((p.batch_size, FACE, FACE, 3), np.uint8)
-            windows = np.zeros((p.batch_size, audio.N_MELS, audio.WINDOW), np.float32)
             pauses = np.zeros(p.batch_size, np.float32)
             own = np.zeros((p.batch_size, CODE), np.float32)
+            still = np.zeros(p.batch_size, bool)
             places = [n - first for n in mine]
             inputs[places] = [face_input(frames[n], layer, n, net, pads) for n in mine]
-            windows[places] = layer.windows(mine)
+            heard = sound_at(layer, mine, net)
+            sound = np.zeros((p.batch_size, *heard.shape[1:]), np.float32)
+            sound[places] = heard
             pauses[places] = 1 - layer.speech[mine]
-            own[places] = layer.faces.mouth[layer.source[mine]]
+            own[places], still[places] = layer.faces.mouth[layer.source[mine]], layer.faces.still[layer.source[mine]]
             clock = _lap(times, "crop", clock)
-            made = _generate(net, precision, p.passes, windows, inputs, pauses, own, lent)
+            made = _generate(net, precision, p.passes, sound, inputs, pauses, own, lent, still)
             clock = _lap(times, "network", clock)
             for n in mine:
                 frames[n] = compose(frames[n], made[n - first], layer, n, net, pads, p.blend)
@@ -292,11 +298,11 @@ def runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
 
 
 def _generate(net: nn.Module, precision: torch.dtype, passes: int, *arrays: np.ndarray) -> list[np.ndarray]:
-    """``wav2lip.generate`` of windows, inputs, pauses, own codes and lent, fewer at once where memory is short."""
+    """``wav2lip.generate`` of sound, inputs, pauses, own codes, lent and still, fewer at once where memory is short."""
 
     def work(rows: list[int]) -> np.ndarray:
-        windows, inputs, *others = (values[rows] for values in arrays)
-        return wav2lip.generate(net, windows, inputs, precision, passes, *others)
+        sound, inputs, *others = (values[rows] for values in arrays)
+        return wav2lip.generate(net, sound, inputs, precision, passes, *others)
 
     return list(halving(work, range(len(arrays[0])), len(arrays[0])))
 
@@ -317,10 +323,10 @@ def preview(plan: Plan, video: str, net: nn.Module, p: Params, n: int) -> dict[s
     changed = lend_mouth(frame, plan, n, mouths)
     start = frame if changed is None else changed
     seen = face_input(start, plan, n, net, pads)
-    window = plan.windows([n])
     precision = wav2lip.choose_precision(p.precision, next(net.parameters()).device)
-    own, lent = plan.faces.mouth[plan.source[[n]]], np.array([changed is not None])
-    patch = wav2lip.generate(net, window, seen[None], precision, p.passes, 1 - plan.speech[[n]], own, lent)[0]
+    row = plan.source[[n]]
+    known = (1 - plan.speech[[n]], plan.faces.mouth[row], np.array([changed is not None]), plan.faces.still[row])
+    patch = wav2lip.generate(net, sound_at(plan, [n], net), seen[None], precision, p.passes, *known)[0]
     made = compose(start, patch, plan, n, net, pads, p.blend)
     if patch.shape[0] == 6:
         pixels = torch.from_numpy(seen).permute(2, 0, 1)[None].float() / 255
@@ -329,4 +335,6 @@ def preview(plan: Plan, video: str, net: nn.Module, p: Params, n: int) -> dict[s
         drawn = patch
     mask = blend.face_mask(landmarks(plan, n), 0, 0, *plan.size)
     face = face_input(frame, plan, n, net, pads)
-    return dict(source=frame, face=face, seen=seen, window=window[0], patch=patch, drawn=drawn, mask=mask, made=made)
+    return dict(
+        source=frame, face=face, seen=seen, window=plan.windows([n])[0], patch=patch, drawn=drawn, mask=mask, made=made
+    )

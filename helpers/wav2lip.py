@@ -8,6 +8,10 @@ the source's sharpness at any size.
 
 from __future__ import annotations
 
+import itertools
+from collections.abc import Iterable
+from fractions import Fraction
+
 import numpy as np
 import torch
 from torch import nn
@@ -21,10 +25,14 @@ FACE = 96  # px
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
 ALPHA_BIAS = -2.0  # hardly any paint at first
-CLOSING_PASSES = 4  # in pauses
+CLOSING_PASSES = 3  # in pauses, at most
+SHUT, NEARLY = 1.8, 0.8  # how far along the code of silence a mouth stands that is shut; the closing fades before
 LEAN = 0.5  # of what a mouth must change: so much more is told at first, since a pass goes only a part of the way
 OWN_LIMIT = 3.0  # length of a person's own code
+TALKING = 0.5  # spread of the codes of a mouth that moves
+USUALLY_OPEN = 0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
+WIDER = 1.2  # of photographs: strangers' mouths are drawn half to three quarters as wide as they open
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 
@@ -186,13 +194,20 @@ AT_ONCE = 256  # windows or faces that ear and eyes are given
 
 
 @torch.inference_mode()
-def hear(net: CompactWav2Lip, windows: np.ndarray) -> np.ndarray:
-    """Mouth codes ``float32 (K, 8)`` that the ear tells from mel windows ``float32 (K, 80, 16)``."""
+def hear(net: CompactWav2Lip, pieces: Iterable[np.ndarray], fps: float | Fraction) -> np.ndarray:
+    """Mouth codes ``float32 (K, 8)`` that the ear tells of consecutive frames from their mel windows, given in pieces
+    ``float32 (n, 80, 16)``."""
     device = next(net.parameters()).device
-    return np.concatenate([
-        net.audio_encoder(torch.from_numpy(windows[at : at + AT_ONCE])[:, None].to(device)).cpu().numpy()
-        for at in range(0, len(windows), AT_ONCE)
-    ])  # fmt: skip
+    parts = itertools.chain.from_iterable(torch.from_numpy(piece).split(AT_ONCE) for piece in pieces)
+    codes = torch.cat([net.audio_encoder(part[:, None].to(device)) for part in parts])
+    return net.audio_encoder.in_context(codes, fps).cpu().numpy()
+
+
+@torch.inference_mode()
+def silence(net: CompactWav2Lip) -> torch.Tensor:
+    """The mouth code ``(8,)`` that the ear tells of silence."""
+    mel = torch.full((1, 1, audio.N_MELS, audio.WINDOW), -audio.MAX_ABS, device=next(net.parameters()).device)
+    return net.audio_encoder.in_context(net.audio_encoder(mel), 25)[0]
 
 
 @torch.inference_mode()
@@ -202,13 +217,21 @@ def see(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
     return torch.cat(parts).cpu().numpy()
 
 
-def own_code(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
-    """A person's own mouth, from RGB faces ``uint8 (K, 96, 96, 3)``: the mean ``float32 (8,)`` of what the eyes see.
+def moves(codes: np.ndarray) -> bool:
+    """Do the codes ``float32 (K, 8)`` that the eyes see in a person's frames move as in speech?"""
+    return codes.std(axis=0).mean() >= TALKING
 
-    Sound tells how a mouth moves about it; what else is in it (beard, lips, teeth) is the person's. No longer than
-    ``OWN_LIMIT``: nobody talks about a wide smile.
+
+def own_code(net: CompactWav2Lip, codes: np.ndarray) -> np.ndarray:
+    """A person's own mouth: the mean ``float32 (8,)`` of the codes ``float32 (K, 8)`` that the eyes see.
+
+    Sound tells how a mouth moves about it; what else is in it (beard, lips, teeth) is the person's. A mouth that does
+    not move shows a moment, too, and counts by half, a usual mouth by the other half. No longer than ``OWN_LIMIT``:
+    nobody talks about a wide smile.
     """
-    code = see(net, faces).mean(axis=0)
+    code = codes.mean(axis=0)
+    if not moves(codes):
+        code = (code - USUALLY_OPEN * F.normalize(silence(net), dim=0).cpu().numpy()) / 2
     return code * min(1, OWN_LIMIT / max(1e-6, np.linalg.norm(code)))
 
 
@@ -231,12 +254,14 @@ def fit_voice(net: CompactWav2Lip, windows: np.ndarray) -> float:
 
 @torch.inference_mode()
 def generate(
-    net: nn.Module, windows: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 2,
+    net: nn.Module, sound: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 3,
     pauses: np.ndarray | None = None, own: np.ndarray | None = None, lent: np.ndarray | None = None,
+    still: np.ndarray | None = None,
 ) -> np.ndarray:  # fmt: skip
-    """One batch: mel windows ``float32 (B, 80, 16)`` and RGB faces ``uint8 (B, 96, 96, 3)`` -> patches.
+    """One batch: sound and RGB faces ``uint8 (B, 96, 96, 3)`` -> patches.
 
-    Upstream's network gives RGB pictures ``float32 (B, 96, 96, 3)`` in [0, 1], the compact one its maps ``float32
+    Upstream's network is given mel windows ``float32 (B, 80, 16)`` and gives RGB pictures ``float32 (B, 96, 96, 3)`` in
+    [0, 1]; the compact one is given mouth codes ``float32 (B, 8)`` (see ``hear``) and gives its maps ``float32
     (B, 6, 96, 96)`` (see ``CompactWav2Lip``). Each face is both target and reference, as in Wav2Lip's ``inference.py``.
 
     The compact network is run ``passes`` times, each time on the face that it has just drawn. Before each pass its eyes
@@ -244,13 +269,14 @@ def generate(
     what is missing of what the ear hears is added to what is told. So a pass takes away what the last one left of the
     source's mouth, and faces that move little when told are told more. The passes' maps are chained: the frame is
     warped once. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are bent by half a
-    step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), four more passes follow
-    that shut a mouth that is not lent, in that share.
+    step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to three more passes
+    follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths that are not seen to
+    move (``still``: ``bool (B,)``, photographs) and not lent are at last moved 1.2 times as far.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
     pixels = _pixels(net, faces[..., ::-1].copy() if upstream else faces)
-    mel = torch.from_numpy(windows)[:, None].to(device, non_blocking=True)
+    heard = torch.from_numpy(sound).to(device, non_blocking=True)
 
     @torch.autocast(device.type, precision, enabled=precision != torch.float32)
     def draw(faces: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
@@ -261,9 +287,7 @@ def generate(
         return made
 
     if upstream:
-        return np.ascontiguousarray(draw(pixels, mel).cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
-    with torch.autocast(device.type, precision, enabled=precision != torch.float32):
-        heard = net.audio_encoder(mel).float()
+        return np.ascontiguousarray(draw(pixels, heard[:, None]).cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
     wanted = heard + torch.as_tensor(0.0 if own is None else own).to(device)
     told = heard + LEAN * net.missing(wanted, pixels)
     made = draw(pixels, told)
@@ -277,10 +301,14 @@ def generate(
         made[rows] = chain_maps(made[rows], draw(now, told[rows]))
     quiet = np.flatnonzero((pauses > 0) & ~lent) if pauses is not None else []
     if len(quiet):
-        share = torch.from_numpy(pauses[quiet]).to(device)[:, None, None, None]
+        share, shut = torch.from_numpy(pauses[quiet]).to(device), F.normalize(silence(net), dim=0)
         for _ in range(CLOSING_PASSES):
-            more = draw(warp_and_paint(pixels[quiet], made[quiet]), heard[quiet])
-            more[:, :2] *= share
+            now = warp_and_paint(pixels[quiet], made[quiet])
+            still_open = ((SHUT - net.eyes(now) @ shut) / NEARLY).clamp(0, 1)
+            more = draw(now, heard[quiet])
+            more[:, :2] *= (share * still_open)[:, None, None, None]
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
+    if still is not None:
+        made[still & ~lent, :2] *= WIDER
     return made.cpu().numpy()

@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, fill, tone, write_wave
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 
 from helpers import audio, blend, faces, media, params, render, run, wav2lip, weights
 from helpers.errors import WeightsError
+from helpers.mouth_code import Ear
 from helpers.wav2lip import LEAN, CompactWav2Lip, Wav2Lip, chain_maps, generate, network_input, warp_and_paint
 
 POINTS = np.array([[85, 70], [135, 70], [110, 95], [92, 120], [128, 120]], np.float32)
@@ -127,11 +130,9 @@ def test_a_face_does_not_depend_on_its_neighbours_in_the_batch():
     net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
     rng = np.random.default_rng(0)
     pictures = rng.integers(0, 255, (8, 96, 96, 3), np.uint8)
-    windows = rng.uniform(-4, 4, (8, 80, 16)).astype(np.float32)
-    whole = generate(net, windows, pictures)
-    alone = generate(
-        net, windows * (np.arange(8) == 3)[:, None, None], pictures * (np.arange(8) == 3)[:, None, None, None]
-    )
+    codes = rng.normal(size=(8, 8)).astype(np.float32)
+    whole = generate(net, codes, pictures)
+    alone = generate(net, codes * (np.arange(8) == 3)[:, None], pictures * (np.arange(8) == 3)[:, None, None, None])
     assert whole.shape == (8, 6, 96, 96)
     assert (whole[3] == alone[3]).all()
 
@@ -146,10 +147,10 @@ def test_sound_moves_the_mouth(precision):
     """The bundled network draws different mouths for different sounds, and leaves the eyes alone."""
     net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
     mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
-    windows = audio.mel_windows(mel, np.arange(0, 560, 20))
+    codes = wav2lip.hear(net, [audio.mel_windows(mel, np.arange(0, 560, 20))], 4)
     face = sample_face()
-    maps = torch.from_numpy(generate(net, windows, np.repeat(face[None], len(windows), 0), precision))
-    pixels = torch.from_numpy(face).permute(2, 0, 1).float().expand(len(windows), 3, 96, 96)
+    maps = torch.from_numpy(generate(net, codes, np.repeat(face[None], len(codes), 0), precision))
+    pixels = torch.from_numpy(face).permute(2, 0, 1).float().expand(len(codes), 3, 96, 96)
     maps[:, 3:] *= 255
     moves = warp_and_paint(pixels, maps).std(dim=0).mean(dim=0)
     assert moves[52:72, 34:62].mean() > max(3 * moves[20:40, 20:76].mean(), 4)
@@ -165,25 +166,51 @@ def test_an_ear_is_a_mean_over_places_and_encoders():
     assert torch.allclose(ear(mel), told * ear.spread, atol=1e-4)
 
 
+def test_what_is_heard_before_and_after_counts():
+    """A frame's code is a sum over the codes told up to 0.4 s before and after it, whatever the frame rate."""
+    ear = weights.load(weights.locate("compact").path).audio_encoder
+    codes = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
+    told = ear.in_context(codes, 25)
+    taps = ear.context.view(11, 8, 8)
+    sums = sum(codes[30 + 2 * (k - 5)] @ taps[k] for k in range(11))
+    assert torch.allclose(told[30], sums, atol=1e-4)
+    held = torch.cat((codes[:1].expand(20, 8), codes))
+    assert torch.allclose(ear.in_context(held, 25)[20:], told, atol=1e-4)
+    twice = codes.repeat_interleave(2, dim=0)
+    assert torch.allclose(ear.in_context(twice, 50)[::2], told, atol=1e-4)
+    assert torch.allclose(Ear().in_context(codes, 25), codes, atol=1e-6)
+
+
+def test_weights_from_before_the_context_are_read(tmp_path):
+    path = weights.locate("compact").path
+    state = load_file(path)
+    context = state.pop("audio_encoder.context")
+    with safe_open(path, "pt") as file:
+        save_file(state, tmp_path / "older.safetensors", file.metadata())
+    older = weights.load(tmp_path / "older.safetensors").audio_encoder
+    assert torch.equal(older.context, Ear().context) and not torch.equal(older.context, context.float())
+
+
 def test_eyes_bring_mouths_nearer_to_what_is_heard():
     """A smile and the same smile shut, told the same sounds: by passes that look at what is drawn, and blindly."""
     net = weights.load(weights.locate("compact").path)
     mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
     windows = audio.mel_windows(mel, np.arange(0, 560, 20))
     pixels = lambda pictures: torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255  # noqa: E731
-    smile, silence = sample_face()[None], np.full((1, 80, 16), -4, np.float32)
-    own = wav2lip.own_code(net, smile)
+    smile, silence = sample_face()[None], wav2lip.hear(net, [np.full((1, 80, 16), -4, np.float32)], 25)
+    own = wav2lip.own_code(net, wav2lip.see(net, smile))
     assert own.shape == (8,) and own.dtype == np.float32 and np.linalg.norm(own) <= 3.001
     maps = torch.from_numpy(generate(net, silence, smile, pauses=np.ones(1, np.float32), own=own))
     shut = (warp_and_paint(pixels(smile), maps).clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy()
-    code = net.audio_encoder(torch.from_numpy(windows)[:, None])
+    told = wav2lip.hear(net, [windows], 4)
+    code = torch.from_numpy(told)
     seen = {"blind": [], "seeing": []}
     for face in (smile, shut):
-        inputs = np.repeat(face, len(windows), 0)
+        inputs = np.repeat(face, len(told), 0)
         first = net.draw(code, network_input(pixels(inputs), pixels(inputs)))
         again = warp_and_paint(pixels(inputs), first)
         blind = chain_maps(first, net.draw(code, network_input(again, again)))
-        seeing = torch.from_numpy(generate(net, windows, inputs, passes=2, own=own))
+        seeing = torch.from_numpy(generate(net, told, inputs, passes=2, own=own))
         for name, maps in (("blind", blind), ("seeing", seeing)):
             seen[name].append(net.eyes(warp_and_paint(pixels(inputs), maps)))
     wanted = code + torch.from_numpy(own)
@@ -193,13 +220,13 @@ def test_eyes_bring_mouths_nearer_to_what_is_heard():
 
 def test_one_pass_is_told_what_the_source_lacks():
     net = weights.load(weights.locate("compact").path)
-    face, window = sample_face()[None], np.random.default_rng(0).uniform(-4, 4, (1, 80, 16)).astype(np.float32)
+    face, heard = sample_face()[None], np.random.default_rng(0).normal(size=(1, 8)).astype(np.float32)
     own = np.linspace(-2, 2, 8, dtype=np.float32)
     pixels = torch.from_numpy(face).permute(0, 3, 1, 2).float() / 255
-    code = net.audio_encoder(torch.from_numpy(window)[:, None])
+    code = torch.from_numpy(heard)
     lacks = (code + torch.from_numpy(own) - net.eyes(pixels)).clamp(-3, 3)
     told = net.draw(code + LEAN * lacks, network_input(pixels, pixels))
-    made = torch.from_numpy(generate(net, window, face, passes=1, own=own))
+    made = torch.from_numpy(generate(net, heard, face, passes=1, own=own))
     assert torch.allclose(made[:, :3], told[:, :3], atol=1e-4)  # flow and alpha; the paint's green is limited
     assert not torch.allclose(net.draw(code, network_input(pixels, pixels))[:, :3], told[:, :3], atol=1e-3)
 
@@ -287,8 +314,8 @@ def test_pauses_shut_the_mouth_of_their_own_frames_only():
     net = weights.load(weights.locate("compact").path)
     rng = np.random.default_rng(0)
     faces = rng.integers(0, 255, (4, 96, 96, 3), dtype=np.uint8)
-    windows = rng.uniform(-4, 4, (4, 80, 16)).astype(np.float32)
-    plain = generate(net, windows, faces, passes=2)
-    paused = generate(net, windows, faces, passes=2, pauses=np.array([0, 1, 0, 0.5], np.float32))
+    codes = rng.normal(size=(4, 8)).astype(np.float32)
+    plain = generate(net, codes, faces, passes=2)
+    paused = generate(net, codes, faces, passes=2, pauses=np.array([0, 1, 0, 0.5], np.float32))
     assert (paused[[0, 2]] == plain[[0, 2]]).all()
     assert all(np.abs(paused[n, :2] - plain[n, :2]).max() > 1e-3 for n in (1, 3))

@@ -163,7 +163,9 @@ def test_everybodys_own_mouth_is_known(small_run, monkeypatch):
     source = list(render.source_pictures(plan, p.video, 0, 50))
     for first, last in ((0, 10), (30, 50)):
         seen = [render.face_input(source[n], plan, n, net, (0, 0, 0, 0)) for n in range(first, first + 3)]
-        own = wav2lip.own_code(net, np.stack(seen))
+        codes = wav2lip.see(net, np.stack(seen))
+        own = wav2lip.own_code(net, codes)
+        assert (plan.faces.still[first:last] != wav2lip.moves(codes)).all()
         assert np.allclose(plan.faces.mouth[first:last], own, atol=1e-3) and np.abs(own).max() > 0.1
     assert render.look_at_mouths(plan, p.video, wav2lip.Wav2Lip()) is plan
 

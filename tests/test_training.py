@@ -85,14 +85,16 @@ def test_the_ear_learns_what_the_eyes_see(prepared):
 
     def alike() -> float:
         with torch.no_grad():
-            heard = net.audio_encoder(mel)
+            heard = net.audio_encoder.in_context(net.audio_encoder(mel), data.FPS)
         return float(torch.corrcoef(torch.stack((heard.flatten(), codes.flatten())))[0, 1])
 
     before = alike()
     ear.fit(net, clips, 200, 3e-3)
     assert alike() > max(0.6, before + 0.2)
     with torch.no_grad():
-        assert torch.allclose(net.audio_encoder(mel).std(dim=0), ear.MOVEMENT * codes.std(dim=0), rtol=0.05)
+        heard = net.audio_encoder(mel)
+        for told in (heard, net.audio_encoder.in_context(heard, data.FPS)):
+            assert torch.allclose(told.std(dim=0), ear.MOVEMENT * codes.std(dim=0), rtol=0.05)
 
 
 def test_eyes_hardly_see_brightness_and_contrast(prepared):
@@ -202,12 +204,13 @@ def test_what_is_evaluated_is_what_a_run_draws(prepared):
     """Between pixels the face is read as a run reads it, bicubically: bilinear reading looked a quarter softer."""
     clips = data.Clips(prepared[1] / "prepared")
     face = clips.squares(clips.train[0], np.arange(1))
-    window = clips.windows(clips.train[0], np.arange(3, 4))
     net = weights.load(weights.locate("compact").path)
     precision = wav2lip.choose_precision("auto", torch.device("cpu"))
-    maps = wav2lip.generate(net, window, face, precision, own=wav2lip.own_code(net, face))
+    told = evaluation.listen(net, clips.windows(clips.train[0], np.arange(3, 4)))
+    own = wav2lip.own_code(net, wav2lip.see(net, face))
+    maps = wav2lip.generate(net, told, face, precision, 3, own=own)
     expected = blend.apply_maps(face[0], maps[0], np.eye(2, 3), None)
-    assert np.array_equal(evaluation.draw(net, window, face)[0], expected) and (expected != face[0]).any()
+    assert np.array_equal(evaluation.draw(net, told, face)[0], expected) and (expected != face[0]).any()
 
 
 def test_empty_and_faceless_folders_are_told(tmp_path):
@@ -261,9 +264,10 @@ def test_the_sharpest_difference_is_found():
 
 def test_a_copy_leaks_all_and_silence_of_the_reference_nothing(monkeypatch):
     faces = np.random.default_rng(0).integers(0, 255, (9, 96, 96, 3), dtype=np.uint8)
-    windows = np.zeros((9, 80, 16), np.float32)
-    monkeypatch.setattr(wav2lip, "own_code", lambda net, faces: None)
-    monkeypatch.setattr(evaluation, "draw", lambda net, windows, faces, own, passes=2: faces)
-    assert evaluation.leak(None, windows, faces) == pytest.approx(1)
-    monkeypatch.setattr(evaluation, "draw", lambda net, windows, faces, own, passes=2: np.zeros_like(faces))
-    assert evaluation.leak(None, windows, faces) == 0
+    codes = np.zeros((9, 8), np.float32)
+    monkeypatch.setattr(wav2lip, "see", lambda net, faces: None)
+    monkeypatch.setattr(wav2lip, "own_code", lambda net, codes: None)
+    monkeypatch.setattr(evaluation, "draw", lambda net, told, faces, own, passes=3: faces)
+    assert evaluation.leak(None, codes, faces) == pytest.approx(1)
+    monkeypatch.setattr(evaluation, "draw", lambda net, told, faces, own, passes=3: np.zeros_like(faces))
+    assert evaluation.leak(None, codes, faces) == 0

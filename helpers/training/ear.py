@@ -9,13 +9,14 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ..mouth_code import Eyes
+from ..mouth_code import CODE, REACH, Ear, Eyes, around
 from ..wav2lip import CompactWav2Lip
-from .data import Clips
+from .data import FPS, Clips
 
 STEPS = 1200
 CLIPS_A_BATCH, WINDOWS_A_CLIP = 64, 4
-SPREAD_CLIPS = 64
+CONTEXT_CLIPS = 256
+RIDGE = 0.01  # a frame, of the context's weights
 MOVEMENT = 1.25  # on strangers' faces the picture layers move less than they are told
 
 
@@ -32,8 +33,9 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
 
     ``voices``, 0 to 1, is the strength of the sound's augmentation.
 
-    In the end every number of the code is stretched to spread ``MOVEMENT`` times as widely as the eyes see it: what is
-    told by a mean moves too little (the "global variance" of Toda and Tokuda, 2007).
+    Then what is heard before and after a frame is weighed, by ridge regression towards the frame's own. In the end
+    every number of the code is stretched to spread ``MOVEMENT`` times as widely as the eyes see it: what is told by a
+    mean moves too little (the "global variance" of Toda and Tokuda, 2007).
     """
     device = next(net.parameters()).device
     net.eval()
@@ -61,10 +63,21 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
         loss.backward()
         optimiser.step()
     ear.requires_grad_(False).eval()
-    some = clips.choose(SPREAD_CLIPS)
+    some = clips.choose(CONTEXT_CLIPS)
     with torch.no_grad():
         ear.spread.fill_(1)
         heard = [ear(torch.from_numpy(clips.windows(c, np.arange(c["frames"])))[:, None].to(device)) for c in some]
         seen = torch.cat([codes_of(c) for c in some])
         ear.spread.copy_(MOVEMENT * seen.std(dim=0) / torch.cat(heard).std(dim=0).clamp(min=1e-3))
+        fit_context(ear, [codes * ear.spread for codes in heard], seen)
     return float(loss.detach())
+
+
+def fit_context(ear: Ear, heard: list[torch.Tensor], seen: torch.Tensor) -> None:
+    """Set an ear's ``context`` by codes heard in some clips, ``(n, 8)`` each, and seen in all their frames."""
+    near = torch.cat([around(codes, FPS) for codes in heard])
+    alone = ear.context.new_zeros(ear.context.shape)
+    alone[REACH * CODE : (REACH + 1) * CODE] = torch.eye(CODE) / MOVEMENT
+    ridge = RIDGE * len(near) * torch.eye(near.shape[1]).to(near)
+    weights = alone + torch.linalg.solve(near.T @ near + ridge, near.T @ (seen - near @ alone))
+    ear.context.copy_(weights * MOVEMENT * seen.std(dim=0) / (near @ weights).std(dim=0).clamp(min=1e-3))

@@ -12,7 +12,6 @@ from typing import Any
 
 import numpy as np
 from skimage.metrics import structural_similarity
-from torch import nn
 
 from .. import audio, blend, quality, syncnet, wav2lip, weights
 from ..errors import InputError, WeightsError
@@ -23,20 +22,24 @@ from . import data
 BATCH = 16
 
 
+def listen(net: CompactWav2Lip, windows: np.ndarray) -> np.ndarray:
+    """What a network hears in the mel windows ``(K, 80, 16)`` of consecutive frames: mouth codes ``(K, 8)``."""
+    return wav2lip.hear(net, [audio.in_voice(windows, wav2lip.fit_voice(net, windows))], data.FPS)
+
+
 def draw(
-    net: nn.Module, windows: np.ndarray, faces: np.ndarray, own: np.ndarray | None = None, passes: int = 2
+    net: CompactWav2Lip, told: np.ndarray, faces: np.ndarray, own: np.ndarray | None = None, passes: int = 3
 ) -> np.ndarray:
-    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mel windows ``(K, 80, 16)`` as a run does it, same shape.
+    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mouth codes ``(K, 8)`` (see ``listen``) as a run does it, same shape.
 
     ``own`` is the person's own mouth code (see ``wav2lip.own_code``), by default that of the faces.
     """
-    own = wav2lip.own_code(net, faces) if own is None else own
-    windows = audio.in_voice(windows, wav2lip.fit_voice(net, windows))
+    own = wav2lip.own_code(net, wav2lip.see(net, faces)) if own is None else own
     precision = wav2lip.choose_precision("auto", next(net.parameters()).device)
     made = []
     for at in range(0, len(faces), BATCH):
         some = slice(at, at + BATCH)
-        maps = wav2lip.generate(net, windows[some], faces[some], precision, passes, own=own)
+        maps = wav2lip.generate(net, told[some], faces[some], precision, passes, own=own)
         made += [blend.apply_maps(face, m, np.eye(2, 3), None) for face, m in zip(faces[some], maps, strict=True)]
     return np.stack(made)
 
@@ -71,23 +74,23 @@ def different(faces: np.ndarray) -> list[int]:
     return [first, second, int(np.minimum(away(first), away(second)).argmax())]
 
 
-def leak(net: nn.Module, windows: np.ndarray, faces: np.ndarray) -> float:
+def leak(net: CompactWav2Lip, told: np.ndarray, faces: np.ndarray) -> float:
     """How much of a reference's own mouth is left: 0 nothing, 1 all of it.
 
     Three references of a clip with the most different mouths are drawn to the same sound; their mouths' mean difference
     is divided by that of the references themselves.
     """
-    some = np.linspace(0, len(windows) - 1, min(24, len(windows))).astype(int)
+    some = np.linspace(0, len(told) - 1, min(24, len(told))).astype(int)
     mouths = lambda pictures: np.stack([quality.mouth_part(p) for p in pictures]).astype(np.float32)  # noqa: E731
-    chosen, own = different(faces), wav2lip.own_code(net, faces)
+    chosen, own = different(faces), wav2lip.own_code(net, wav2lip.see(net, faces))
     before = mouths(faces[chosen])
-    after = [mouths(draw(net, windows[some], np.repeat(faces[[k]], len(some), axis=0), own)) for k in chosen]
+    after = [mouths(draw(net, told[some], np.repeat(faces[[k]], len(some), axis=0), own)) for k in chosen]
     pairs = ((0, 1), (0, 2), (1, 2))
     left = np.mean([np.abs(after[a] - after[b]).mean() for a, b in pairs])
     return float(left / max(1e-6, np.mean([np.abs(before[a] - before[b]).mean() for a, b in pairs])))
 
 
-def evaluate(model: str, folder: str | os.PathLike, passes: int = 2) -> dict[str, Any]:
+def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str, Any]:
     """All figures of one compact network on a folder of clips.
 
     Returns ``clips``: rows by clip and kind ("true", "copied": the reference as it is, "own speech", "other speech":
@@ -107,21 +110,22 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 2) -> dict[str
         mel = audio.melspectrogram(wave)
         windows = audio.mel_windows(mel, audio.window_starts(len(crops), data.FPS, mel.shape[1], "centred"))
         edge = (data.STORED - FACE) // 2
-        ready.append((path["file"], np.ascontiguousarray(crops[:, edge : edge + FACE, edge : edge + FACE]), windows))
+        squares = np.ascontiguousarray(crops[:, edge : edge + FACE, edge : edge + FACE])
+        ready.append((path["file"], squares, windows, listen(net, windows)))
     if not ready:
         raise InputError(f"{folder}: none of the {len(skipped)} clips can be used ({next(iter(skipped.values()), '')})")
     rows = []
-    for number, (name, true, windows) in enumerate(ready):
+    for number, (name, true, windows, told) in enumerate(ready):
         reference = np.roll(true, len(true) // 2, axis=0)
-        other = ready[(number + 1) % len(ready)][2]
+        other, other_told = ready[(number + 1) % len(ready)][2:]
         count = min(len(true), len(other))
-        own = draw(net, windows, reference, passes=passes)
-        swapped = draw(net, other[:count], true[:count], passes=passes)
+        own = draw(net, told, reference, passes=passes)
+        swapped = draw(net, other_told[:count], true[:count], passes=passes)
         rows += [
             dict(clip=name, video="true") | behaviour(true, true, windows, expert),
             dict(clip=name, video="copied") | likeness(reference, true) | behaviour(reference, true, windows, expert),
             dict(clip=name, video="own speech") | likeness(own, true) | behaviour(own, true, windows, expert)
-            | dict(leak=leak(net, windows, true)),
+            | dict(leak=leak(net, told, true)),
             dict(clip=name, video="other speech") | behaviour(swapped, true[:count], other[:count], expert),
         ]  # fmt: skip
     mean, spread = [], []

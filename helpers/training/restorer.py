@@ -28,6 +28,7 @@ from ..wav2lip import CompactWav2Lip, choose_device
 from . import data
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import FPS
+from .evaluation import listen
 from .losses import detail_error, gradient_error
 
 SQUARE = 144  # px: faces of 140 px, as they are
@@ -79,7 +80,8 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     frames = list(media.read_frames(path, FPS))
     wave = media.read_audio(path) if media.probe(path).has_audio else np.zeros(0, np.float32)
     mel = audio.melspectrogram(wave)
-    heard = audio.mel_windows(mel, audio.window_starts(len(frames), FPS, mel.shape[1]))[::EVERY]
+    heard = audio.mel_windows(mel, audio.window_starts(len(frames), FPS, mel.shape[1]))
+    told = listen(net, heard)[::EVERY]
     frames = frames[::EVERY]
     found = list(faces.detect_all(frames))
     seen = [n for n, boxes in enumerate(found) if len(boxes)]
@@ -90,8 +92,8 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     matrix = np.array([[shrink, 0, (shrink - 1) / 2], [0, shrink, (shrink - 1) / 2]])
     small = np.stack([faces.crop(square, matrix, LOWEST) for square in squares])
     precision = wav2lip.choose_precision("auto", torch.device("cpu"))
-    heard = audio.in_voice(heard, wav2lip.fit_voice(net, heard))
-    maps = wav2lip.generate(net, heard[seen], small, precision, own=wav2lip.own_code(net, small))
+    own = wav2lip.own_code(net, wav2lip.see(net, small))
+    maps = wav2lip.generate(net, told[seen], small, precision, own=own)
     return squares, [blend.apply_maps(square, m, matrix, None) for square, m in zip(squares, maps, strict=True)]
 
 
