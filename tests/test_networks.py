@@ -310,6 +310,39 @@ def test_compact_weights_are_small():
     assert sum(p.numel() for p in CompactWav2Lip().parameters()) < 3e6
 
 
+def test_a_mouth_that_is_shut_is_not_shut_further(monkeypatch):
+    """In a pause the eyes end the closing: where they see all mouths shut, nothing follows the usual passes."""
+    net = weights.load(weights.locate("compact").path)
+    face, heard = sample_face()[None], wav2lip.silence(net)[None].numpy()
+    drawn = generate(net, heard, face)
+    shut = generate(net, heard, face, pauses=np.ones(1, np.float32))
+    assert np.abs(shut - drawn)[:, :2].max() > 0.01
+    monkeypatch.setattr(wav2lip, "SHUT", -99)
+    ended = generate(net, heard, face, pauses=np.ones(1, np.float32))
+    assert np.allclose(ended[:, :3], drawn[:, :3], atol=1e-4)
+
+
+def test_a_mouth_that_does_not_move_counts_by_half():
+    """One picture shows a moment: its code counts by half, the other half is a usual mouth, a little open."""
+    net = weights.load(weights.locate("compact").path)
+    still = np.repeat(np.linspace(-0.5, 0.5, 8, dtype=np.float32)[None], 5, 0)
+    away = wav2lip.silence(net).numpy() / float(wav2lip.silence(net).norm())
+    assert not wav2lip.moves(still) and np.allclose(wav2lip.own_code(net, still), (still[0] - 0.65 * away) / 2)
+    talking = still + np.array([-1, 1, 0, 1, -1], np.float32)[:, None]
+    assert wav2lip.moves(talking) and np.allclose(wav2lip.own_code(net, talking), talking.mean(axis=0))
+
+
+def test_photographed_mouths_are_moved_further():
+    net = weights.load(weights.locate("compact").path)
+    rng = np.random.default_rng(0)
+    faces, codes = rng.integers(0, 255, (3, 96, 96, 3), np.uint8), rng.normal(size=(3, 8)).astype(np.float32)
+    lent, still = np.array([False, True, False]), np.array([True, True, False])
+    usual = generate(net, codes, faces, lent=lent)
+    made = generate(net, codes, faces, lent=lent, still=still)
+    assert np.allclose(made[0, :2], 1.2 * usual[0, :2]) and (made[0, 2:] == usual[0, 2:]).all()
+    assert (made[1:] == usual[1:]).all()
+
+
 def test_pauses_shut_the_mouth_of_their_own_frames_only():
     net = weights.load(weights.locate("compact").path)
     rng = np.random.default_rng(0)
