@@ -32,9 +32,10 @@ OWN_LIMIT = 3.0  # length of a person's own code
 TALKING = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
-WIDER = 1.2  # of photographs: strangers' mouths are drawn half to three quarters as wide as they open
+WIDER = 1.3  # of photographs: strangers' mouths are drawn half to three quarters as wide as they open
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
+TOLD_LIMIT = 3.0  # of what a later pass is told: more than any mouth shows tears lips and teeth
 
 
 def _up(cin: int, cout: int) -> ConvBlock:
@@ -271,7 +272,7 @@ def generate(
     warped once. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are bent by half a
     step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to three more passes
     follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths that are not seen to
-    move (``still``: ``bool (B,)``, photographs) and not lent are at last moved 1.2 times as far.
+    move (``still``: ``bool (B,)``, photographs) and not lent are at last moved 1.3 times as far.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -297,7 +298,7 @@ def generate(
     rows = np.flatnonzero(~lent)
     for _ in range(1, passes if len(rows) else 1):
         now = warp_and_paint(pixels[rows], made[rows])
-        told[rows] = told[rows] + net.missing(wanted[rows], now)
+        told[rows] = (told[rows] + net.missing(wanted[rows], now)).clamp(-TOLD_LIMIT, TOLD_LIMIT)
         made[rows] = chain_maps(made[rows], draw(now, told[rows]))
     quiet = np.flatnonzero((pauses > 0) & ~lent) if pauses is not None else []
     if len(quiet):
