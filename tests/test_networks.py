@@ -207,10 +207,11 @@ def test_eyes_bring_mouths_nearer_to_what_is_heard():
     seen = {"blind": [], "seeing": []}
     for face in (smile, shut):
         inputs = np.repeat(face, len(told), 0)
-        first = net.draw(code, network_input(pixels(inputs), pixels(inputs)))
-        again = warp_and_paint(pixels(inputs), first)
-        blind = chain_maps(first, net.draw(code, network_input(again, again)))
-        seeing = torch.from_numpy(generate(net, told, inputs, passes=2, own=own))
+        blind = net.draw(code, network_input(pixels(inputs), pixels(inputs)))
+        for _ in range(2):
+            again = warp_and_paint(pixels(inputs), blind)
+            blind = chain_maps(blind, net.draw(code, network_input(again, again)))
+        seeing = torch.from_numpy(generate(net, told, inputs, passes=3, own=own))
         for name, maps in (("blind", blind), ("seeing", seeing)):
             seen[name].append(net.eyes(warp_and_paint(pixels(inputs), maps)))
     wanted = code + torch.from_numpy(own)
