@@ -29,7 +29,7 @@ from .params import Params
 from .plan import Plan
 from .restore import Restorer
 from .syncnet import SyncExpert
-from .wav2lip import FACE, CompactWav2Lip
+from .wav2lip import AT_ONCE, FACE, CompactWav2Lip
 
 KNOWN_AFTER = 50  # frames of a face, after which its person's own mouth is known
 LENDERS_BYTES = 256 << 20  # of pictures of mouths that may be lent
@@ -149,8 +149,7 @@ def choose_lenders(
     early = None if sound is None else own_mouths.own_offset(expert, squares, sound[some], plan.fps)
     codes, told = wav2lip.see(net, squares), None
     if early is not None:
-        own = sound[np.clip(some + early, 0, len(sound) - 1)]
-        told = wav2lip.hear(net, [audio.in_voice(own, wav2lip.fit_voice(net, own))], plan.fps)
+        told = wav2lip.listen(net, sound[np.clip(some + early, 0, len(sound) - 1)], plan.fps)
     elif not wav2lip.moves(codes):
         return np.full(len(numbers), -1)
     lips = own_mouths.looks(squares)
@@ -194,7 +193,7 @@ def listen(plan: Plan, net: nn.Module) -> Plan:
     spoken = np.flatnonzero(plan.speech > 0.5)
     some = spoken[np.linspace(0, len(spoken) - 1, min(len(spoken), KNOWN_VOICE)).astype(int)]
     plan = replace(plan, voice=wav2lip.fit_voice(net, plan.windows(some)))
-    pieces = (plan.windows(range(n, min(n + KNOWN_VOICE, plan.frames))) for n in range(0, plan.frames, KNOWN_VOICE))
+    pieces = (plan.windows(range(n, min(n + AT_ONCE, plan.frames))) for n in range(0, plan.frames, AT_ONCE))
     return replace(plan, told=wav2lip.hear(net, pieces, plan.fps))
 
 

@@ -253,6 +253,11 @@ def fit_voice(net: CompactWav2Lip, windows: np.ndarray) -> float:
     return VOICES[int(np.argmax(moved))]
 
 
+def listen(net: CompactWav2Lip, windows: np.ndarray, fps: float | Fraction) -> np.ndarray:
+    """Mouth codes ``(K, 8)`` of consecutive frames from their mel windows ``(K, 80, 16)``, the voice fitted."""
+    return hear(net, [audio.in_voice(windows, fit_voice(net, windows))], fps)
+
+
 @torch.inference_mode()
 def generate(
     net: nn.Module, sound: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 3,

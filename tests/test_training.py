@@ -206,7 +206,7 @@ def test_what_is_evaluated_is_what_a_run_draws(prepared):
     face = clips.squares(clips.train[0], np.arange(1))
     net = weights.load(weights.locate("compact").path)
     precision = wav2lip.choose_precision("auto", torch.device("cpu"))
-    told = evaluation.listen(net, clips.windows(clips.train[0], np.arange(3, 4)))
+    told = wav2lip.listen(net, clips.windows(clips.train[0], np.arange(3, 4)), data.FPS)
     own = wav2lip.own_code(net, wav2lip.see(net, face))
     maps = wav2lip.generate(net, told, face, precision, 3, own=own)
     expected = blend.apply_maps(face[0], maps[0], np.eye(2, 3), None)

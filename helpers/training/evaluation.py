@@ -22,15 +22,10 @@ from . import data
 BATCH = 16
 
 
-def listen(net: CompactWav2Lip, windows: np.ndarray) -> np.ndarray:
-    """What a network hears in the mel windows ``(K, 80, 16)`` of consecutive frames: mouth codes ``(K, 8)``."""
-    return wav2lip.hear(net, [audio.in_voice(windows, wav2lip.fit_voice(net, windows))], data.FPS)
-
-
 def draw(
     net: CompactWav2Lip, told: np.ndarray, faces: np.ndarray, own: np.ndarray | None = None, passes: int = 3
 ) -> np.ndarray:
-    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mouth codes ``(K, 8)`` (see ``listen``) as a run does it, same shape.
+    """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mouth codes ``(K, 8)`` as a run does it, same shape.
 
     ``own`` is the person's own mouth code (see ``wav2lip.own_code``), by default that of the faces.
     """
@@ -111,7 +106,7 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str
         windows = audio.mel_windows(mel, audio.window_starts(len(crops), data.FPS, mel.shape[1], "centred"))
         edge = (data.STORED - FACE) // 2
         squares = np.ascontiguousarray(crops[:, edge : edge + FACE, edge : edge + FACE])
-        ready.append((path["file"], squares, windows, listen(net, windows)))
+        ready.append((path["file"], squares, windows, wav2lip.listen(net, windows, data.FPS)))
     if not ready:
         raise InputError(f"{folder}: none of the {len(skipped)} clips can be used ({next(iter(skipped.values()), '')})")
     rows = []

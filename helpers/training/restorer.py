@@ -28,7 +28,6 @@ from ..wav2lip import CompactWav2Lip, choose_device
 from . import data
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights
 from .data import FPS
-from .evaluation import listen
 from .losses import detail_error, gradient_error
 
 SQUARE = 144  # px: faces of 140 px, as they are
@@ -81,7 +80,7 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     wave = media.read_audio(path) if media.probe(path).has_audio else np.zeros(0, np.float32)
     mel = audio.melspectrogram(wave)
     heard = audio.mel_windows(mel, audio.window_starts(len(frames), FPS, mel.shape[1]))
-    told = listen(net, heard)[::EVERY]
+    told = wav2lip.listen(net, heard, FPS)[::EVERY]
     frames = frames[::EVERY]
     found = list(faces.detect_all(frames))
     seen = [n for n, boxes in enumerate(found) if len(boxes)]
