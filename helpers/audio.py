@@ -28,10 +28,14 @@ MIN_DB, REF_DB = -100.0, 20.0
 MAX_ABS = 4.0
 WINDOW = 16  # mel frames that the network hears for one video frame: 0.2 s
 ALIGNMENTS = ("inference", "training", "centred")
+USUAL_PITCH = 106.0  # Hz: of the man whom the bundled weights know best
+PITCH_SHARE = 0.1  # of how far a voice's pitch is from it, in octaves: so far its formants are
+PITCH_SECONDS, PITCH_FRAME = 10, 1024  # s that are looked at; samples at a time
+LOUD = 30  # dB under the loudest
 
 # Speech activity. The mouth opens before the voice is heard and closes after it.
 SPEECH_SHARE = 0.5  # of the detector's certainty, above which a piece counts as speech
-SPEECH_BEFORE, SPEECH_AFTER = 0.3, 0.16  # s, added to speech
+SPEECH_BEFORE, SPEECH_AFTER = 0.5, 0.16  # s, added to speech: in 99 GRID sentences mouths open 0.5 s ahead, to a third
 SHORT_PAUSE = 0.3  # s: a shorter pause is none
 SETTLE = 0.16  # s, over which the mouth settles shut or opens
 QUIET = -4.0  # mel level that a pause's windows sink to: digital silence
@@ -89,10 +93,13 @@ def window_starts(
     return np.clip(starts, 0, max(0, mel_frames - WINDOW))
 
 
-def mel_windows(mel: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Windows of a mel ``(80, M)`` that start at ``starts``: ``float32 (len(starts), 80, 16)``."""
-    view = np.lib.stride_tricks.sliding_window_view(mel, WINDOW, axis=1)  # (80, M - 15, 16)
-    return np.ascontiguousarray(view[:, starts].transpose(1, 0, 2))
+def mel_windows(mel: np.ndarray, starts: np.ndarray, margin: int = 0) -> np.ndarray:
+    """Windows of a mel ``(80, M)`` that start at ``starts``: ``float32 (len(starts), 80, 16)``.
+
+    With a ``margin``, so many mel frames more on both sides; the mel's ends are held.
+    """
+    at = np.asarray(starts)[:, None] + np.arange(-margin, WINDOW + margin)
+    return np.ascontiguousarray(mel[:, at.clip(0, mel.shape[1] - 1)].transpose(1, 0, 2))
 
 
 def stretch_bands(mel: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
@@ -105,6 +112,26 @@ def stretch_bands(mel: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
     part = (at.clamp(max=N_MELS - 1) - low)[:, None, :, None]
     band = lambda index: mel.gather(2, index[:, None, :, None].expand_as(mel))  # noqa: E731
     return band(low) * (1 - part) + band(low + 1) * part
+
+
+def pitch(wave: np.ndarray) -> float:
+    """Median pitch in Hz of what is voiced in the first 10 s of a 16 kHz waveform, from where it is loud on.
+
+    By pYIN (Mauch and Dixon, 2014). ``USUAL_PITCH`` of sound without a voice.
+    """
+    wave = librosa.effects.trim(wave, top_db=LOUD)[0][: PITCH_SECONDS * SAMPLE_RATE] if len(wave) else wave
+    if len(wave) < PITCH_FRAME:
+        return USUAL_PITCH
+    found, voiced, _ = librosa.pyin(wave, fmin=65, fmax=400, sr=SAMPLE_RATE, frame_length=PITCH_FRAME)
+    return float(np.median(found[voiced])) if voiced.any() else USUAL_PITCH
+
+
+def usual_voice(pitch: float) -> float:
+    """How far to stretch the bands of a voice of this pitch, so that they come to lie about as those of a low one.
+
+    High voices mostly come from short vocal tracts, whose formants lie higher.
+    """
+    return (pitch / USUAL_PITCH) ** -PITCH_SHARE
 
 
 def in_voice(windows: np.ndarray, factor: float) -> np.ndarray:

@@ -8,28 +8,25 @@ pictures, as in Wav2Lip, follows strangers' speech less.)
 
 from __future__ import annotations
 
-from fractions import Fraction
-
 import torch
 from torch import nn
-from torch.nn import functional as F
 
-from .audio import N_MELS
+from .audio import N_MELS, WINDOW
 from .syncnet import ConvBlock, residual
 
 CODE = 8
 BANDS = 20  # that an ear hears of the 80 mels: coarse enough to be deaf to pitch
-EARS = 4
-SHIFT = 2  # mel frames: an ear hears each window three times, moved by this
-REACH, STEP = 5, 0.08  # what is told of a frame depends on what is heard so many steps of seconds before and after
+HEARD = (16, 16, 28, 28)  # mel frames that each of four encoders hears at a time: 0.2 or 0.35 s
+SHIFT = 2  # mel frames: it hears three times, moved by this
+MARGIN = (max(HEARD) - WINDOW) // 2 + SHIFT  # what it needs of the mel on both sides of a frame's window
 ROWS, COLUMNS = slice(46, 94), slice(16, 80)  # of the 96 px square: the mouth and the chin
 LIP_ROWS, LIP_COLUMNS = slice(6, 34), slice(14, 50)  # of these: lips and what is near them, never background
 CONTRAST_LIMIT = 4.0  # spreads
 
 
 class Ear(nn.Module):
-    """Mel window -> code. ``forward(mel (B, 1, 80, 16))`` -> ``(B, 8)``: the mean of four small encoders, each of which
-    hears the window where it is, a little early and a little late.
+    """Mel window -> code. ``forward(mel (B, 1, 80, 32))`` -> ``(B, 8)``: the mean of four small encoders, two of which
+    hear the middle 16 mel frames and two the middle 28, all of them in time, a little early and a little late.
 
     Few bands, few layers and much dropout: what a larger encoder learns from one voice it does not find in another.
     """
@@ -40,35 +37,24 @@ class Ear(nn.Module):
             nn.Sequential(
                 nn.AvgPool2d((N_MELS // BANDS, 1)),
                 ConvBlock(1, 32, 3, (2, 1), 1), ConvBlock(32, 32, 3, 2, 1), ConvBlock(32, 32, 3, 2, 1),
-                nn.Flatten(), nn.Dropout(0.5), nn.Linear(384, 64), nn.ReLU(), nn.Dropout(0.5), nn.Linear(64, CODE),
-            ) for _ in range(EARS)
+                nn.Flatten(), nn.Dropout(0.4), nn.Linear(24 * heard, 64), nn.ReLU(),
+                nn.Dropout(0.4), nn.Linear(64, CODE),
+            ) for heard in HEARD
         ])  # fmt: skip
         self.register_buffer("spread", torch.ones(CODE))
-        self.register_buffer("context", torch.zeros((2 * REACH + 1) * CODE, CODE))
-        self.context[REACH * CODE : (REACH + 1) * CODE] = torch.eye(CODE)
 
     def each(self, mel: torch.Tensor) -> torch.Tensor:
-        """What every encoder says, ``(4, B, 8)``."""
-        return torch.stack([encoder(mel) for encoder in self.encoders])
+        """What every encoder says of mels ``(B, 1, 80, 28)``: ``(4, B, 8)``."""
+        around = [(mel.shape[3] - heard) // 2 for heard in HEARD]
+        return torch.stack([
+            encoder(mel[..., first : first + heard])
+            for encoder, first, heard in zip(self.encoders, around, HEARD, strict=True)
+        ])  # fmt: skip
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:
-        longer = F.pad(mel, (SHIFT, SHIFT, 0, 0), mode="replicate")
-        shifted = longer.unfold(3, mel.shape[3], SHIFT).unbind(dim=3)  # 25 ms early, in time, 25 ms late
+        shifted = mel.unfold(3, max(HEARD), SHIFT).unbind(dim=3)  # 25 ms early, in time, 25 ms late
         heard = self.each(torch.cat(shifted)).mean(dim=0)
         return heard.view(len(shifted), -1, CODE).mean(dim=0) * self.spread
-
-    def in_context(self, codes: torch.Tensor, fps: float | Fraction) -> torch.Tensor:
-        """Codes ``(K, 8)`` heard at consecutive frames, weighed with those before and after: a linear filter."""
-        return around(codes, fps) @ self.context
-
-
-def around(codes: torch.Tensor, fps: float | Fraction) -> torch.Tensor:
-    """What was heard up to 0.4 s before and after each frame, ``(K, 88)``, of codes ``(K, 8)``; edges are repeated."""
-    frames = torch.arange(len(codes), dtype=torch.float64)[:, None]
-    at = (frames + torch.arange(-REACH, REACH + 1) * STEP * float(fps)).clamp(0, len(codes) - 1)
-    low = at.long()
-    part = (at - low).to(codes)[..., None]
-    return (codes[low] * (1 - part) + codes[(low + 1).clamp(max=len(codes) - 1)] * part).flatten(1)
 
 
 class Eyes(nn.Module):

@@ -34,10 +34,10 @@ class Plan:
     source ``int32 (N,)`` source frame of each output frame; faces: one row a source frame, in source pixels, and
     ``others``, more faces to re-draw; detections ``float32 (D, 16)``: source frame and detection of every face found;
     mel ``float32 (80, M)``; mel_start ``int64 (N,)``; speech ``float32 (N,)``, 1 speech to 0 pause, 1 throughout with
-    ``silence=model``; size (W, H) of the result and place (x, y, w, h) of the source in it; voice: by how much the
-    mel's bands are stretched for the network (see ``wav2lip.fit_voice``); told ``float32 (N, 8)``: the mouth code that
-    the compact network's ear hears (see ``wav2lip.hear``); lenders ``int32 (faces, N)``: the source
-    frame whose mouth each face to re-draw gets first (see ``own_mouths``), -1 for its own.
+    ``silence=model``; size (W, H) of the result and place (x, y, w, h) of the source in it; pitch: the speech's, in Hz;
+    voice: by how much the mel's bands are stretched for the network (see ``wav2lip.fit_voice``); told ``float32
+    (N, 8)``: the mouth code that the compact network's ear hears (see ``wav2lip.hear``); lenders ``int32 (faces, N)``:
+    the source frame whose mouth each face to re-draw gets first (see ``own_mouths``), -1 for its own.
     """
 
     fps: Fraction
@@ -55,6 +55,7 @@ class Plan:
     others: tuple[FaceTrack, ...] = ()
     view: View = View()
     voice: float = 1.0
+    pitch: float = audio.USUAL_PITCH
 
     @property
     def layers(self) -> list[Plan]:
@@ -83,9 +84,12 @@ class Plan:
                 made.append(replace(self, faces=left, others=(), lenders=np.full((1, self.frames), -1, np.int32)))
         return made
 
-    def windows(self, numbers: Sequence[int]) -> np.ndarray:
-        """What the network hears at output frames: mel windows ``float32 (len(numbers), 80, 16)``, quiet in pauses."""
-        heard = audio.mel_windows(self.mel, self.mel_start[numbers])
+    def windows(self, numbers: Sequence[int], margin: int = 0) -> np.ndarray:
+        """What a network hears at output frames: mel windows ``float32 (len(numbers), 80, 16)``, quiet in pauses.
+
+        With a ``margin``, so many mel frames more on both sides.
+        """
+        heard = audio.mel_windows(self.mel, self.mel_start[numbers], margin)
         return audio.quieten(audio.in_voice(heard, self.voice), self.speech[numbers])
 
     @property
@@ -204,7 +208,8 @@ def make(p: Params, video: str, sound: str, alignment: str, ahead: float = 0) ->
     told = np.zeros((count, CODE), np.float32)
     lenders = np.full((1 + len(others), count), -1, np.int32)
     plan = Plan(
-        fps, source_size, size, place, source, face, mel, starts, speech, detections, told, lenders, tuple(others), look
+        fps, source_size, size, place, source, face, mel, starts, speech, detections, told, lenders, tuple(others),
+        look, pitch=audio.pitch(wave),
     )  # fmt: skip
     return plan, times
 
@@ -219,7 +224,7 @@ def save(plan: Plan, path: str | os.PathLike) -> None:
     np.savez(
         part, fps=[plan.fps.numerator, plan.fps.denominator], source_size=plan.source_size, size=plan.size,
         place=plan.place, rotate=plan.view.rotate, crop=plan.view.crop or (),
-        voice=plan.voice,
+        voice=plan.voice, pitch=plan.pitch,
         **{name: getattr(plan, name) for name in ARRAYS},
         **{name: np.stack([layer[name] for layer in layers]) for name in layers[0]},
     )  # fmt: skip
@@ -238,4 +243,13 @@ def load(path: str | os.PathLike) -> Plan:
         frames = len(data["source"])
         older |= dict(lenders=np.full((count, frames), -1, np.int32), told=np.zeros((frames, CODE), np.float32))
         arrays = {name: data.get(name, older.get(name)) for name in ARRAYS}
-        return Plan(fps, **sizes, **arrays, faces=face, others=tuple(others), view=look, voice=float(data["voice"]))
+        return Plan(
+            fps,
+            **sizes,
+            **arrays,
+            faces=face,
+            others=tuple(others),
+            view=look,
+            voice=float(data["voice"]),
+            pitch=float(data.get("pitch", audio.USUAL_PITCH)),
+        )

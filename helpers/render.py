@@ -24,7 +24,7 @@ from .batches import halving
 from .blend import Lender
 from .errors import InputError
 from .faces import FaceTrack
-from .mouth_code import CODE
+from .mouth_code import CODE, MARGIN
 from .params import Params
 from .plan import Plan
 from .restore import Restorer
@@ -97,7 +97,7 @@ def look_at_mouths(plan: Plan, video: str, net: nn.Module, lend: bool = True) ->
         return plan
     lend = lend and media.probe(video).kind == "video"
     if lend:
-        sound, expert = own_windows(plan, video), weights.sync_expert()
+        sound, expert = own_sound(plan, video), weights.sync_expert()
         expert = expert and expert.to(next(net.parameters()).device)
     layers, lenders = [], np.full_like(plan.lenders, -1)
     for face, lent in zip((plan.faces, *plan.others), lenders, strict=True):
@@ -118,8 +118,8 @@ def look_at_mouths(plan: Plan, video: str, net: nn.Module, lend: bool = True) ->
     return replace(plan, faces=layers[0], others=tuple(layers[1:]), lenders=lenders)
 
 
-def own_windows(plan: Plan, video: str) -> np.ndarray | None:
-    """Mel windows of a video's own sound at each of its frames; None without one that can be read."""
+def own_sound(plan: Plan, video: str) -> tuple[np.ndarray, float] | None:
+    """What the ear hears of a video's own sound at each of its frames, and its pitch; None without one to read."""
     try:
         wave = media.read_audio(video) if media.probe(video).has_audio else None
     except InputError:
@@ -127,8 +127,10 @@ def own_windows(plan: Plan, video: str) -> np.ndarray | None:
     if wave is None:
         return None
     count = len(plan.faces.shot)
-    mel = audio.melspectrogram(wave[: math.ceil((count / plan.fps + 1) * media.SAMPLE_RATE)])
-    return audio.mel_windows(mel, audio.window_starts(count, plan.fps, mel.shape[1]))
+    wave = wave[: math.ceil((count / plan.fps + 1) * media.SAMPLE_RATE)]
+    mel = audio.melspectrogram(wave)
+    windows = audio.mel_windows(mel, audio.window_starts(count, plan.fps, mel.shape[1]), MARGIN)
+    return windows, audio.pitch(wave)
 
 
 def lenders_of(plan: Plan, landmarks: np.ndarray) -> int:
@@ -140,16 +142,17 @@ def lenders_of(plan: Plan, landmarks: np.ndarray) -> int:
 
 def choose_lenders(
     plan: Plan, net: CompactWav2Lip, face: FaceTrack, numbers: np.ndarray, some: np.ndarray, squares: np.ndarray,
-    sound: np.ndarray | None, expert: SyncExpert | None,
+    sound: tuple[np.ndarray, float] | None, expert: SyncExpert | None,
 ) -> np.ndarray:  # fmt: skip
     """The source frame that lends its mouth to each of the output frames ``numbers`` of a face: of source frames
-    ``some``, whose squares are ``uint8 (K, 96, 96, 3)``. ``sound`` are the windows of the video's own sound. -1 if
-    nobody talks there."""
+    ``some``, whose squares are ``uint8 (K, 96, 96, 3)``. ``sound`` is the video's own
+    (see ``own_sound``). -1 if nobody talks there."""
     some = some[: len(squares)]
-    early = None if sound is None else own_mouths.own_offset(expert, squares, sound[some], plan.fps)
+    windows, pitch = sound or (None, 0)
+    early = None if sound is None else own_mouths.own_offset(expert, squares, windows[some], plan.fps)
     codes, told = wav2lip.see(net, squares), None
     if early is not None:
-        told = wav2lip.listen(net, sound[np.clip(some + early, 0, len(sound) - 1)], plan.fps)
+        told = wav2lip.listen(net, windows[np.clip(some + early, 0, len(windows) - 1)], pitch)
     elif not wav2lip.moves(codes):
         return np.full(len(numbers), -1)
     lips = own_mouths.looks(squares)
@@ -192,9 +195,9 @@ def listen(plan: Plan, net: nn.Module) -> Plan:
         return plan
     spoken = np.flatnonzero(plan.speech > 0.5)
     some = spoken[np.linspace(0, len(spoken) - 1, min(len(spoken), KNOWN_VOICE)).astype(int)]
-    plan = replace(plan, voice=wav2lip.fit_voice(net, plan.windows(some)))
-    pieces = (plan.windows(range(n, min(n + AT_ONCE, plan.frames))) for n in range(0, plan.frames, AT_ONCE))
-    return replace(plan, told=wav2lip.hear(net, pieces, plan.fps))
+    plan = replace(plan, voice=wav2lip.fit_voice(net, plan.windows(some, MARGIN), plan.pitch))
+    pieces = (plan.windows(range(n, min(n + AT_ONCE, plan.frames)), MARGIN) for n in range(0, plan.frames, AT_ONCE))
+    return replace(plan, told=wav2lip.hear(net, pieces))
 
 
 def sound_at(plan: Plan, numbers: Sequence[int], net: nn.Module) -> np.ndarray:

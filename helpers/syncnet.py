@@ -11,6 +11,8 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from .audio import WINDOW
+
 FRAMES = 5  # pictures that the expert sees at once
 FACE_HALF = 48  # px: first row of the lower half of a 96x96 face
 EXPERT_WIDTH = 0.375
@@ -101,14 +103,16 @@ def embeddings(
 
     Row t is of the five pictures from t on, and of the window of the middle one.
 
-    ``crops`` ``uint8 (N, 96, 96, 3)`` RGB, ``windows`` ``float32 (N, 80, 16)``, one a frame, N >= 5.
+    ``crops`` ``uint8 (N, 96, 96, 3)`` RGB, ``windows`` ``float32 (N, 80, 16)``, one a frame, N >= 5;
+    of wider windows the middle is heard.
     """
     device = next(expert.parameters()).device
     faces = torch.from_numpy(crops[:, FACE_HALF:]).to(device).permute(0, 3, 1, 2)
     stacks = faces.unfold(0, FRAMES, 1).permute(0, 4, 1, 2, 3).flatten(1, 2)  # (N - 4, 15, 48, 96)
     video = torch.cat([expert.embed_faces(b.float() / 255) for b in stacks.split(batch)])
-    middle = torch.from_numpy(windows)[:, None].to(device)
-    sound = torch.cat([expert.embed_audio(b) for b in middle.split(batch)])[FRAMES // 2 : len(crops) - FRAMES // 2]
+    margin = (windows.shape[2] - WINDOW) // 2
+    heard = torch.from_numpy(windows)[:, None, :, margin : margin + WINDOW].to(device)
+    sound = torch.cat([expert.embed_audio(b) for b in heard.split(batch)])[FRAMES // 2 : len(crops) - FRAMES // 2]
     return video.cpu(), sound.cpu()
 
 

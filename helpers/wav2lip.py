@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable
-from fractions import Fraction
 
 import numpy as np
 import torch
@@ -18,7 +17,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from . import audio
-from .mouth_code import CODE, Ear, Eyes
+from .mouth_code import CODE, MARGIN, Ear, Eyes
 from .syncnet import ConvBlock, audio_encoder, residual
 
 FACE = 96  # px
@@ -32,7 +31,7 @@ OWN_LIMIT = 3.0  # length of a person's own code
 TALKING = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
-WIDER = 1.3  # of photographs: strangers' mouths are drawn half to three quarters as wide as they open
+WIDER = 1.26  # of photographs: strangers' mouths are drawn half to three quarters as wide as they open
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 TOLD_LIMIT = 3.0  # of what a later pass is told: more than any mouth shows tears lips and teeth
@@ -90,7 +89,7 @@ def _unet(net: nn.Module, heard: torch.Tensor, faces: torch.Tensor) -> torch.Ten
 class CompactWav2Lip(nn.Module):
     """Warp-and-paint network.
 
-    ``forward(mel (B, 1, 80, 16), faces (B, 6, 96, 96))`` -> ``(B, 6, 96, 96)``: flow x and y (where to read
+    ``forward(mel (B, 1, 80, 32), faces (B, 6, 96, 96))`` -> ``(B, 6, 96, 96)``: flow x and y (where to read
     the source, in half face widths), alpha, then red, green, blue of the paint in [0, 1]. Faces are RGB in [0, 1]: the
     target with its lower half zeroed, then the face to warp. ``warp_and_paint`` makes a picture of it. ``width``
     multiplies the channels of its picture layers. ``draw`` takes the mouth's code ``(B, 8)`` in the place of a mel.
@@ -195,20 +194,21 @@ AT_ONCE = 256  # windows or faces that ear and eyes are given
 
 
 @torch.inference_mode()
-def hear(net: CompactWav2Lip, pieces: Iterable[np.ndarray], fps: float | Fraction) -> np.ndarray:
-    """Mouth codes ``float32 (K, 8)`` that the ear tells of consecutive frames from their mel windows, given in pieces
-    ``float32 (n, 80, 16)``."""
+def hear(net: CompactWav2Lip, pieces: Iterable[np.ndarray]) -> np.ndarray:
+    """Mouth codes ``float32 (K, 8)`` that the ear tells of mel windows, given in pieces ``float32 (n, 80, 32)``: those
+    of frames with ``MARGIN`` more on both sides."""
     device = next(net.parameters()).device
     parts = itertools.chain.from_iterable(torch.from_numpy(piece).split(AT_ONCE) for piece in pieces)
-    codes = torch.cat([net.audio_encoder(part[:, None].to(device)) for part in parts])
-    return net.audio_encoder.in_context(codes, fps).cpu().numpy()
+    return torch.cat([net.audio_encoder(part[:, None].to(device)) for part in parts]).cpu().numpy()
 
 
 @torch.inference_mode()
 def silence(net: CompactWav2Lip) -> torch.Tensor:
     """The mouth code ``(8,)`` that the ear tells of silence."""
-    mel = torch.full((1, 1, audio.N_MELS, audio.WINDOW), -audio.MAX_ABS, device=next(net.parameters()).device)
-    return net.audio_encoder.in_context(net.audio_encoder(mel), 25)[0]
+    width = audio.WINDOW + 2 * MARGIN
+    return net.audio_encoder(
+        torch.full((1, 1, audio.N_MELS, width), -audio.MAX_ABS, device=next(net.parameters()).device)
+    )[0]
 
 
 @torch.inference_mode()
@@ -237,25 +237,27 @@ def own_code(net: CompactWav2Lip, codes: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def fit_voice(net: CompactWav2Lip, windows: np.ndarray) -> float:
-    """How far to stretch the bands of somebody's mel windows ``float32 (K, 80, 16)`` for the ear (``stretch_bands``).
+def fit_voice(net: CompactWav2Lip, windows: np.ndarray, pitch: float) -> float:
+    """How far to stretch the bands of somebody's mel windows ``float32 (K, 80, 32)`` for the ear (``stretch_bands``).
 
-    An ear that does not know a voice tells little movement. So of a few factors the one is taken with which it tells
-    the most, as vocal tract length normalisation takes the likeliest (Lee and Rose, 1998). 1.0 without windows.
+    By what is usual for somebody of their ``pitch`` in Hz, times one of ``VOICES``: an ear that does not know a voice
+    tells little movement, so the one is taken with which it tells the most, as vocal tract length normalisation takes
+    the likeliest (Lee and Rose, 1998). Without windows, what is usual.
     """
+    usual = audio.usual_voice(pitch)
     if not len(windows):
-        return 1.0
+        return usual
     mel = torch.from_numpy(windows)[:, None].to(next(net.parameters()).device)
     moved = []
     for factor in VOICES:
-        heard = net.audio_encoder(audio.stretch_bands(mel, mel.new_full((len(mel),), factor)))
+        heard = net.audio_encoder(audio.stretch_bands(mel, mel.new_full((len(mel),), usual * factor)))
         moved.append(float(heard.float().var(dim=0, correction=0).sum()))
-    return VOICES[int(np.argmax(moved))]
+    return usual * VOICES[int(np.argmax(moved))]
 
 
-def listen(net: CompactWav2Lip, windows: np.ndarray, fps: float | Fraction) -> np.ndarray:
-    """Mouth codes ``(K, 8)`` of consecutive frames from their mel windows ``(K, 80, 16)``, the voice fitted."""
-    return hear(net, [audio.in_voice(windows, fit_voice(net, windows))], fps)
+def listen(net: CompactWav2Lip, windows: np.ndarray, pitch: float) -> np.ndarray:
+    """Mouth codes ``(K, 8)`` of one person's mel windows ``(K, 80, 32)``, the voice of that ``pitch`` in Hz fitted."""
+    return hear(net, [audio.in_voice(windows, fit_voice(net, windows, pitch))])
 
 
 @torch.inference_mode()

@@ -37,7 +37,6 @@ ARCHITECTURES = {
     "SyncNet": SyncNet,
 }
 PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
-OPTIONAL = ("num_batches_tracked", "audio_encoder.context")  # keys that a file may lack
 STATE_KEYS = ("state_dict", "params_ema")  # where Wav2Lip's and GFPGAN's checkpoints keep their tensors
 AUTO = ("wav2lip_gan", "wav2lip", "compact")  # first one that is here
 
@@ -173,8 +172,8 @@ def load(path: str | os.PathLike) -> nn.Module:
         missing, unexpected = net.load_state_dict(state, strict=False)
     except RuntimeError:
         missing, unexpected = ["shapes"], []
-    if unexpected or any(not k.endswith(OPTIONAL) for k in missing):
-        raise WeightsError(f"{path} holds weights of another architecture, not of {name}")
+    if unexpected or any(not k.endswith("num_batches_tracked") for k in missing):
+        raise WeightsError(f"{path} holds weights of another architecture or of an earlier version, not of this {name}")
     net.eval().requires_grad_(False)
     return net if name == "SyncNet" else net.to(memory_format=torch.channels_last)  # no such format for 3D layers
 

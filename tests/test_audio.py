@@ -68,6 +68,18 @@ def test_windows_are_columns_of_the_mel():
     windows = audio.mel_windows(mel, np.array([0, 34]))
     assert windows.shape == (2, 80, 16)
     assert (windows[1] == mel[:, 34:50]).all()
+    wide = audio.mel_windows(mel, np.array([0, 10, 34]), 2)
+    assert wide.shape == (3, 80, 20) and (wide[1] == mel[:, 8:28]).all()
+    assert (wide[0, :, :3] == mel[:, :1]).all() and (wide[2, :, -3:] == mel[:, -1:]).all()  # the ends are held
+
+
+@pytest.mark.parametrize("hertz", [90.0, 210.0])
+def test_a_pitch_is_found(hertz):
+    """Harmonics that grow weaker, a low and a high voice; noise and too short a sound are of the usual pitch."""
+    seconds = np.arange(16000) / 16000
+    voice = sum(np.sin(2 * np.pi * k * hertz * seconds) / k for k in range(1, 20)).astype(np.float32)
+    assert audio.pitch(voice / 4) == pytest.approx(hertz, rel=0.02)
+    assert audio.pitch(voice[:500]) == audio.pitch(np.zeros(16000, np.float32)) == audio.USUAL_PITCH
 
 
 def test_a_pause_in_real_speech_is_found():

@@ -8,12 +8,10 @@ import numpy as np
 import pytest
 import torch
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, fill, tone, write_wave
-from safetensors import safe_open
-from safetensors.torch import load_file, save_file
 
 from helpers import audio, blend, faces, media, params, render, run, wav2lip, weights
 from helpers.errors import WeightsError
-from helpers.mouth_code import Ear
+from helpers.mouth_code import MARGIN
 from helpers.wav2lip import LEAN, CompactWav2Lip, Wav2Lip, chain_maps, generate, network_input, warp_and_paint
 
 POINTS = np.array([[85, 70], [135, 70], [110, 95], [92, 120], [128, 120]], np.float32)
@@ -147,7 +145,7 @@ def test_sound_moves_the_mouth(precision):
     """The bundled network draws different mouths for different sounds, and leaves the eyes alone."""
     net = weights.load(weights.FOLDER / "wav2lip-compact.safetensors")
     mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
-    codes = wav2lip.hear(net, [audio.mel_windows(mel, np.arange(0, 560, 20))], 4)
+    codes = wav2lip.hear(net, [audio.mel_windows(mel, np.arange(0, 560, 20), MARGIN)])
     face = sample_face()
     maps = torch.from_numpy(generate(net, codes, np.repeat(face[None], len(codes), 0), precision))
     pixels = torch.from_numpy(face).permute(2, 0, 1).float().expand(len(codes), 3, 96, 96)
@@ -157,52 +155,27 @@ def test_sound_moves_the_mouth(precision):
 
 
 def test_an_ear_is_a_mean_over_places_and_encoders():
-    """Heard early, in time and late by two mel frames (25 ms), the window's edges held: by four encoders each."""
+    """Heard early, in time and late by two mel frames (25 ms): by two encoders of 0.2 s and two of 0.35 s each."""
     ear = weights.load(weights.FOLDER / "wav2lip-compact.safetensors").audio_encoder
-    mel = torch.randn(3, 1, 80, 16, generator=torch.Generator().manual_seed(0))
-    early = torch.cat((mel[..., :1], mel[..., :1], mel[..., :-2]), dim=3)
-    late = torch.cat((mel[..., 2:], mel[..., -1:], mel[..., -1:]), dim=3)
-    told = torch.stack([encoder(heard) for heard in (early, mel, late) for encoder in ear.encoders]).mean(dim=0)
+    mel = torch.randn(3, 1, 80, 32, generator=torch.Generator().manual_seed(0))
+    short = [encoder(mel[..., at : at + 16]) for encoder in ear.encoders[:2] for at in (6, 8, 10)]
+    long = [encoder(mel[..., at : at + 28]) for encoder in ear.encoders[2:] for at in (0, 2, 4)]
+    told = torch.stack(short + long).mean(dim=0)
     assert torch.allclose(ear(mel), told * ear.spread, atol=1e-4)
-
-
-def test_what_is_heard_before_and_after_counts():
-    """A frame's code is a sum over the codes told up to 0.4 s before and after it, whatever the frame rate."""
-    ear = weights.load(weights.locate("compact").path).audio_encoder
-    codes = torch.randn(60, 8, generator=torch.Generator().manual_seed(0))
-    told = ear.in_context(codes, 25)
-    taps = ear.context.view(11, 8, 8)
-    sums = sum(codes[30 + 2 * (k - 5)] @ taps[k] for k in range(11))
-    assert torch.allclose(told[30], sums, atol=1e-4)
-    held = torch.cat((codes[:1].expand(20, 8), codes))
-    assert torch.allclose(ear.in_context(held, 25)[20:], told, atol=1e-4)
-    twice = codes.repeat_interleave(2, dim=0)
-    assert torch.allclose(ear.in_context(twice, 50)[::2], told, atol=1e-4)
-    assert torch.allclose(Ear().in_context(codes, 25), codes, atol=1e-6)
-
-
-def test_weights_from_before_the_context_are_read(tmp_path):
-    path = weights.locate("compact").path
-    state = load_file(path)
-    context = state.pop("audio_encoder.context")
-    with safe_open(path, "pt") as file:
-        save_file(state, tmp_path / "older.safetensors", file.metadata())
-    older = weights.load(tmp_path / "older.safetensors").audio_encoder
-    assert torch.equal(older.context, Ear().context) and not torch.equal(older.context, context.float())
 
 
 def test_eyes_bring_mouths_nearer_to_what_is_heard():
     """A smile and the same smile shut, told the same sounds: by passes that look at what is drawn, and blindly."""
     net = weights.load(weights.locate("compact").path)
     mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
-    windows = audio.mel_windows(mel, np.arange(0, 560, 20))
+    windows = audio.mel_windows(mel, np.arange(0, 560, 20), MARGIN)
     pixels = lambda pictures: torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255  # noqa: E731
-    smile, silence = sample_face()[None], wav2lip.hear(net, [np.full((1, 80, 16), -4, np.float32)], 25)
+    smile, silence = sample_face()[None], wav2lip.hear(net, [np.full((1, 80, 32), -4, np.float32)])
     own = wav2lip.own_code(net, wav2lip.see(net, smile))
     assert own.shape == (8,) and own.dtype == np.float32 and np.linalg.norm(own) <= 3.001
     maps = torch.from_numpy(generate(net, silence, smile, pauses=np.ones(1, np.float32), own=own))
     shut = (warp_and_paint(pixels(smile), maps).clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy()
-    told = wav2lip.hear(net, [windows], 4)
+    told = wav2lip.hear(net, [windows])
     code = torch.from_numpy(told)
     seen = {"blind": [], "seeing": []}
     for face in (smile, shut):
@@ -236,16 +209,19 @@ def test_a_voice_is_fitted_to_the_ear():
     """Speech whose bands were moved is moved back, as far as the factors go: the one with which most is told."""
     net = weights.load(weights.locate("compact").path)
     mel = audio.melspectrogram(media.read_audio(SAMPLE_SPEECH))
-    windows = audio.mel_windows(mel, np.arange(0, 560, 4))
+    windows = audio.mel_windows(mel, np.arange(0, 560, 4), MARGIN)
 
     def movement(factor: float) -> float:
         with torch.no_grad():
             heard = net.audio_encoder(torch.from_numpy(audio.in_voice(windows, factor))[:, None])
         return float(heard.var(dim=0).sum())
 
-    assert wav2lip.fit_voice(net, windows) == max(wav2lip.VOICES, key=movement)
-    assert wav2lip.fit_voice(net, audio.in_voice(windows, 1.15)) < wav2lip.fit_voice(net, audio.in_voice(windows, 0.87))
-    assert wav2lip.fit_voice(net, windows[:0]) == 1
+    usual = audio.usual_voice(200.0)
+    assert usual == pytest.approx(0.938, abs=0.001) and audio.usual_voice(106.0) == 1
+    fitted = lambda factor: wav2lip.fit_voice(net, audio.in_voice(windows, factor), 200.0)  # noqa: E731
+    assert fitted(1.0) == max((usual * voice for voice in wav2lip.VOICES), key=movement)
+    assert fitted(1.15) < fitted(0.87)
+    assert wav2lip.fit_voice(net, windows[:0], 200.0) == usual
 
 
 def test_zero_maps_change_nothing():

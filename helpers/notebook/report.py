@@ -70,7 +70,10 @@ SECTIONS = {  # of the page, in its order: title, text
     ),
     "flicker": ("Flicker", "How much the mouth's pixels jump back and forth from frame to frame."),
     "timeline": ("Where the face is", "Frames without a usable face are passed through untouched."),
-    "sound": ("What the network hears", "The speech as a mel spectrogram. Each frame hears 0.2 s of it."),
+    "sound": (
+        "What the network hears",
+        "The speech as a mel spectrogram. Each frame hears 0.2 s of it, the compact network 0.1 s more on both sides.",
+    ),
     "mouths": (
         "The person's own mouths",
         "Which frame of the source lends its mouth to each frame. The network bends it, and draws where none is lent.",

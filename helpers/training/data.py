@@ -99,8 +99,8 @@ def read_clip(path: str, detector: str = "retinaface") -> tuple[np.ndarray, np.n
         return str(error)
 
 
-def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray] | str:
-    """(path, detector, seed) -> crops ``(n, 128, 128, 3)`` and mels ``(voices, 80, M)``, or why not."""
+def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray, float] | str:
+    """(path, detector, seed) -> crops ``(n, 128, 128, 3)``, mels ``(voices, 80, M)`` and pitch, or why not."""
     path, detector, seed = job
     result = read_clip(path, detector)
     if isinstance(result, str):
@@ -108,7 +108,7 @@ def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray] | s
     crops, wave = result
     rng = np.random.default_rng(seed)
     mels = [audio.melspectrogram(wave)] + [change_voice(wave, rng) for _ in range(VOICES - 1)]
-    return crops, np.stack(mels).astype(np.float16)
+    return crops, np.stack(mels).astype(np.float16), audio.pitch(wave)
 
 
 def list_clips(folder: str | os.PathLike) -> list[dict]:
@@ -145,7 +145,9 @@ def prepare(folder: str | os.PathLike, out: str | os.PathLike, detector: str = "
     folder, out = Path(folder), Path(out)
     index_path = out / "index.json"
     if index_path.exists():
-        return json.loads(index_path.read_text())
+        index = json.loads(index_path.read_text())
+        if all("pitch" in clip for clip in index["clips"]):  # an earlier version's have none
+            return index
     clips = list_clips(folder)
     if not clips:
         raise InputError(f"{folder} holds no video clips; give a folder of clips of one talking person each")
@@ -161,11 +163,11 @@ def prepare(folder: str | os.PathLike, out: str | os.PathLike, detector: str = "
             if isinstance(result, str):
                 skipped[clip["file"]] = result
                 continue
-            crops, mels = result
+            crops, mels, pitch = result
             crops.tofile(crops_file)
             np.ascontiguousarray(mels.transpose(2, 0, 1)).tofile(mels_file)  # (M, voices, 80): clips follow in time
             n, m = len(crops), mels.shape[2]
-            index.append(dict(clip, start=frames, frames=n, mel_start=mel_frames, mel_frames=m))
+            index.append(dict(clip, pitch=pitch, start=frames, frames=n, mel_start=mel_frames, mel_frames=m))
             frames, mel_frames = frames + n, mel_frames + m
     if not index:
         raise InputError(f"{folder}: none of the {len(clips)} clips can be used ({next(iter(skipped.values()))})")
@@ -203,11 +205,11 @@ class Clips:
         weight = np.array([count[c["speaker"]] ** -0.5 for c in self.train])
         self.weight = weight / weight.sum()
 
-    def windows(self, clip: dict, at: np.ndarray, voice: int = 0) -> np.ndarray:
-        """Mel windows of frames ``at`` of a clip, ``float32 (n, 80, 16)``."""
+    def windows(self, clip: dict, at: np.ndarray, voice: int = 0, margin: int = 0) -> np.ndarray:
+        """Mel windows of frames ``at`` of a clip, ``float32 (n, 80, 16)``, on both sides ``margin`` mel frames more."""
         mel = self.mels[clip["mel_start"] : clip["mel_start"] + clip["mel_frames"], voice].T
         starts = audio.window_starts(clip["frames"], FPS, clip["mel_frames"], "centred")
-        return audio.mel_windows(np.asarray(mel, np.float32), starts[at])
+        return audio.mel_windows(np.asarray(mel, np.float32), starts[at], margin)
 
     def faces(self, clip: dict, at: np.ndarray) -> np.ndarray:
         """Stored crops of frames ``at``, ``uint8 (n, 128, 128, 3)``."""
@@ -292,7 +294,7 @@ class Clips:
         batch = len(mel)
         mel = audio.stretch_bands(mel, torch.exp(0.1 * strength * self._uniform(batch)))
         equaliser = self._equaliser(batch, 6, 1.5)
-        decibels = self._uniform(batch, 1, 1, 1) * 10 + equaliser
+        decibels = self._uniform(batch, 1, 1, 1) * 15 + equaliser
         return (mel + strength * MEL_DECIBEL * decibels).clamp(-audio.MAX_ABS, audio.MAX_ABS)
 
     def augment_mel(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:

@@ -9,14 +9,16 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from ..mouth_code import CODE, REACH, Ear, Eyes, around
-from ..wav2lip import CompactWav2Lip
-from .data import FPS, Clips
+from .. import audio
+from ..mouth_code import MARGIN, SHIFT, Eyes
+from ..wav2lip import CompactWav2Lip, network_input
+from .data import Clips
 
 STEPS = 1200
 CLIPS_A_BATCH, WINDOWS_A_CLIP = 64, 4
-CONTEXT_CLIPS = 256
-RIDGE = 0.01  # a frame, of the context's weights
+SPREAD_CLIPS, OPENING_CLIPS = 256, 64
+OPENING = 1.0  # of how far the lips part, beside all eight numbers
+UPPER, LOWER, MIDDLE = slice(50, 60), slice(66, 80), slice(40, 56)  # rows and columns of the square: around the lips
 MOVEMENT = 1.25  # on strangers' faces the picture layers move less than they are told
 
 
@@ -28,17 +30,36 @@ def mouth_codes(eyes: Eyes, clips: Clips, clip: dict) -> torch.Tensor:
     return codes - codes.mean(dim=0)
 
 
+@torch.no_grad()
+def opening(net: CompactWav2Lip, clips: Clips) -> torch.Tensor:
+    """Unit vector ``(8,)`` of the codes along which the picture layers part the lips: by linear regression of how far
+    the flow reads apart above and below the lips, drawn on one frame each of some clips, told the clip's own codes."""
+    device = next(net.parameters()).device
+    codes, gaps = [], []
+    for clip in clips.choose(OPENING_CLIPS):
+        pictures = torch.from_numpy(clips.squares(clip, np.arange(clip["frames"]))).permute(0, 3, 1, 2)
+        pictures = pictures.to(device).float() / 255
+        seen = net.eyes(pictures)
+        still = pictures[:1].expand_as(pictures)
+        flow = net.draw(seen, network_input(still, still))[:, 1, :, MIDDLE]
+        gap = flow[:, UPPER].mean(dim=(1, 2)) - flow[:, LOWER].mean(dim=(1, 2))
+        codes.append(seen - seen.mean(dim=0))
+        gaps.append(gap - gap.mean())
+    return F.normalize(torch.linalg.lstsq(torch.cat(codes), torch.cat(gaps)[:, None]).solution[:, 0], dim=0)
+
+
 def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: float = 1.0) -> float:
     """Train the ear of a network on the codes of its eyes; returns the last loss (mean square).
 
     ``voices``, 0 to 1, is the strength of the sound's augmentation.
 
-    Then what is heard before and after a frame is weighed, by ridge regression towards the frame's own. In the end
-    every number of the code is stretched to spread ``MOVEMENT`` times as widely as the eyes see it: what is told by a
-    mean moves too little (the "global variance" of Toda and Tokuda, 2007).
+    How far the lips part (see ``opening``) counts beside the eight numbers: it is what people see first. In the end
+    every number is stretched to spread ``MOVEMENT`` times as widely as the eyes see it: what is told by a mean moves
+    too little (the "global variance" of Toda and Tokuda, 2007).
     """
     device = next(net.parameters()).device
     net.eval()
+    parts = opening(net, clips)
     ear = net.audio_encoder.requires_grad_(True).train()
     optimiser = torch.optim.AdamW(ear.parameters(), lr=rate, weight_decay=0.01)
     known: dict[str, torch.Tensor] = {}
@@ -48,36 +69,29 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
             known[clip["file"]] = mouth_codes(net.eyes, clips, clip)
         return known[clip["file"]]
 
+    def heard_of(clip: dict, at: np.ndarray, margin: int) -> np.ndarray:
+        return audio.in_voice(clips.windows(clip, at, margin=margin), audio.usual_voice(clip["pitch"]))
+
     loss = torch.zeros(())
     for step in tqdm(range(steps), desc="ear"):
         optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
         mels, codes = [], []
         for clip in clips.choose(CLIPS_A_BATCH):
             at = clips.rng.integers(clip["frames"], size=WINDOWS_A_CLIP)
-            mels.append(clips.windows(clip, at))
+            mels.append(heard_of(clip, at, MARGIN - SHIFT))
             codes.append(codes_of(clip)[at])
         mel = clips.vary_voice(torch.from_numpy(np.stack(mels)).to(device), voices).flatten(0, 1)[:, None]
-        told = ear.each(mel)
-        loss = F.mse_loss(told, torch.cat(codes).expand_as(told))
+        away = ear.each(mel) - torch.cat(codes)
+        loss = away.square().mean() + OPENING * (away @ parts).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
     ear.requires_grad_(False).eval()
-    some = clips.choose(CONTEXT_CLIPS)
+    some = clips.choose(SPREAD_CLIPS)
     with torch.no_grad():
         ear.spread.fill_(1)
-        heard = [ear(torch.from_numpy(clips.windows(c, np.arange(c["frames"])))[:, None].to(device)) for c in some]
+        sounds = (heard_of(c, np.arange(c["frames"]), MARGIN) for c in some)
+        heard = torch.cat([ear(torch.from_numpy(sound)[:, None].to(device)) for sound in sounds])
         seen = torch.cat([codes_of(c) for c in some])
-        ear.spread.copy_(MOVEMENT * seen.std(dim=0) / torch.cat(heard).std(dim=0).clamp(min=1e-3))
-        fit_context(ear, [codes * ear.spread for codes in heard], seen)
+        ear.spread.copy_(MOVEMENT * seen.std(dim=0) / heard.std(dim=0).clamp(min=1e-3))
     return float(loss.detach())
-
-
-def fit_context(ear: Ear, heard: list[torch.Tensor], seen: torch.Tensor) -> None:
-    """Set an ear's ``context`` by codes heard in some clips, ``(n, 8)`` each, and seen in all their frames."""
-    near = torch.cat([around(codes, FPS) for codes in heard])
-    alone = ear.context.new_zeros(ear.context.shape)
-    alone[REACH * CODE : (REACH + 1) * CODE] = torch.eye(CODE) / MOVEMENT
-    ridge = RIDGE * len(near) * torch.eye(near.shape[1]).to(near)
-    weights = alone + torch.linalg.solve(near.T @ near + ridge, near.T @ (seen - near @ alone))
-    ear.context.copy_(weights * MOVEMENT * seen.std(dim=0) / (near @ weights).std(dim=0).clamp(min=1e-3))

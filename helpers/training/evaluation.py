@@ -15,6 +15,7 @@ from skimage.metrics import structural_similarity
 
 from .. import audio, blend, quality, syncnet, wav2lip, weights
 from ..errors import InputError, WeightsError
+from ..mouth_code import MARGIN
 from ..syncnet import SyncExpert
 from ..wav2lip import FACE, CompactWav2Lip
 from . import data
@@ -103,10 +104,10 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str
             continue
         crops, wave = result
         mel = audio.melspectrogram(wave)
-        windows = audio.mel_windows(mel, audio.window_starts(len(crops), data.FPS, mel.shape[1], "centred"))
+        windows = audio.mel_windows(mel, audio.window_starts(len(crops), data.FPS, mel.shape[1], "centred"), MARGIN)
         edge = (data.STORED - FACE) // 2
         squares = np.ascontiguousarray(crops[:, edge : edge + FACE, edge : edge + FACE])
-        ready.append((path["file"], squares, windows, wav2lip.listen(net, windows, data.FPS)))
+        ready.append((path["file"], squares, windows, wav2lip.listen(net, windows, audio.pitch(wave))))
     if not ready:
         raise InputError(f"{folder}: none of the {len(skipped)} clips can be used ({next(iter(skipped.values()), '')})")
     rows = []

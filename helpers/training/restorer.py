@@ -24,6 +24,7 @@ from tqdm import tqdm
 from .. import audio, blend, faces, media, wav2lip, weights
 from ..compact_restorer import CompactRestorer
 from ..errors import InputError
+from ..mouth_code import MARGIN
 from ..wav2lip import CompactWav2Lip, choose_device
 from . import data
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights
@@ -79,8 +80,8 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     frames = list(media.read_frames(path, FPS))
     wave = media.read_audio(path) if media.probe(path).has_audio else np.zeros(0, np.float32)
     mel = audio.melspectrogram(wave)
-    heard = audio.mel_windows(mel, audio.window_starts(len(frames), FPS, mel.shape[1]))
-    told = wav2lip.listen(net, heard, FPS)[::EVERY]
+    heard = audio.mel_windows(mel, audio.window_starts(len(frames), FPS, mel.shape[1]), MARGIN)
+    told = wav2lip.listen(net, heard, audio.pitch(wave))[::EVERY]
     frames = frames[::EVERY]
     found = list(faces.detect_all(frames))
     seen = [n for n, boxes in enumerate(found) if len(boxes)]
