@@ -182,6 +182,7 @@ def make(p: Params, video: str, sound: str, alignment: str, ahead: float = 0) ->
     clock = time.perf_counter()
     wave = media.read_audio(sound)
     mel = audio.melspectrogram(wave)
+    pitch = audio.pitch(wave)
     times = {"sound": time.perf_counter() - clock}
     available = media.frame_count(info, fps)
     spoken = max(1, round(Fraction(len(wave), media.SAMPLE_RATE) * fps))
@@ -209,7 +210,7 @@ def make(p: Params, video: str, sound: str, alignment: str, ahead: float = 0) ->
     lenders = np.full((1 + len(others), count), -1, np.int32)
     plan = Plan(
         fps, source_size, size, place, source, face, mel, starts, speech, detections, told, lenders, tuple(others),
-        look, pitch=audio.pitch(wave),
+        look, pitch=pitch,
     )  # fmt: skip
     return plan, times
 

@@ -189,7 +189,7 @@ def test_eyes_bring_mouths_nearer_to_what_is_heard():
             seen[name].append(net.eyes(warp_and_paint(pixels(inputs), maps)))
     wanted = code + torch.from_numpy(own)
     away = {name: sum((wanted - codes).square().mean() for codes in pair) for name, pair in seen.items()}
-    assert away["seeing"] < 0.8 * away["blind"]
+    assert away["seeing"] < 0.9 * away["blind"]
 
 
 def test_one_pass_is_told_what_the_source_lacks():
@@ -316,7 +316,7 @@ def test_photographed_mouths_are_moved_further():
     lent, still = np.array([False, True, False]), np.array([True, True, False])
     usual = generate(net, codes, faces, lent=lent)
     made = generate(net, codes, faces, lent=lent, still=still)
-    assert np.allclose(made[0, :2], 1.3 * usual[0, :2]) and (made[0, 2:] == usual[0, 2:]).all()
+    assert np.allclose(made[0, :2], wav2lip.WIDER * usual[0, :2]) and (made[0, 2:] == usual[0, 2:]).all()
     assert (made[1:] == usual[1:]).all()
 
 

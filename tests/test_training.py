@@ -83,7 +83,10 @@ def test_the_ear_learns_what_the_eyes_see(prepared):
         encoder[-1].reset_parameters()
     codes = ear.mouth_codes(net.eyes, clips, clips.train[0])
     assert codes.shape == (clips.train[0]["frames"], 8) and codes.mean(dim=0).abs().max() < 1e-5
-    mel = torch.from_numpy(clips.windows(clips.train[0], np.arange(len(codes)), margin=MARGIN))[:, None]
+    windows = clips.windows(clips.train[0], np.arange(len(codes)), margin=MARGIN)
+    usual = audio.usual_voice(clips.train[0]["pitch"])
+    assert 0.9 < usual < 0.96  # a woman's
+    mel = torch.from_numpy(audio.in_voice(windows, usual))[:, None]
 
     def alike() -> float:
         with torch.no_grad():
