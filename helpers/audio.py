@@ -30,8 +30,8 @@ WINDOW = 16  # mel frames that the network hears for one video frame: 0.2 s
 ALIGNMENTS = ("inference", "training", "centred")
 USUAL_PITCH = 106.0  # Hz: of the man whom the bundled weights know best
 PITCH_SHARE = 0.1  # of how far a voice's pitch is from it, in octaves: so far its formants are
-PITCH_SECONDS, PITCH_FRAME = 10, 1024  # s that are looked at; samples at a time
-LOUD = 30  # dB under the loudest
+PITCH_SECONDS, PITCH_WITHIN = 10, 60  # s that are looked at, from where it is loud on in the first minute
+PITCH_FRAME, LOUD = 1024, 30  # samples at a time; dB under the loudest
 
 # Speech activity. The mouth opens before the voice is heard and closes after it.
 SPEECH_SHARE = 0.5  # of the detector's certainty, above which a piece counts as speech
@@ -115,13 +115,14 @@ def stretch_bands(mel: torch.Tensor, factors: torch.Tensor) -> torch.Tensor:
 
 
 def pitch(wave: np.ndarray) -> float:
-    """Median pitch in Hz of what is voiced in the first 10 s of a 16 kHz waveform, from where it is loud on.
+    """Median pitch in Hz of what is voiced in ten seconds of a 16 kHz waveform, from where it is loud on.
 
     By pYIN (Mauch and Dixon, 2014). ``USUAL_PITCH`` of sound without a voice.
     """
-    wave = librosa.effects.trim(wave, top_db=LOUD)[0][: PITCH_SECONDS * SAMPLE_RATE] if len(wave) else wave
     if len(wave) < PITCH_FRAME:
         return USUAL_PITCH
+    wave = librosa.effects.trim(wave[: PITCH_WITHIN * SAMPLE_RATE], top_db=LOUD)[0][: PITCH_SECONDS * SAMPLE_RATE]
+    wave = np.pad(wave, (0, max(0, PITCH_FRAME - len(wave))))
     found, voiced, _ = librosa.pyin(wave, fmin=65, fmax=400, sr=SAMPLE_RATE, frame_length=PITCH_FRAME)
     return float(np.median(found[voiced])) if voiced.any() else USUAL_PITCH
 
