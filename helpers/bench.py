@@ -86,8 +86,8 @@ def stages(video: str, speech: str) -> dict[str, float]:
     upstream = upstream.to(device, memory_format=torch.channels_last)
     fastest = wav2lip.choose_precision("auto", device)
     pictures = np.random.default_rng(0).integers(0, 255, (BATCH, FACE, FACE, 3), dtype=np.uint8)
-    sound = lambda margin: np.zeros((BATCH, audio.N_MELS, audio.WINDOW + 2 * margin), np.float32)  # noqa: E731
-    given = lambda net: wav2lip.hear(net, [sound(MARGIN)]) if net is compact else sound(0)  # noqa: E731
+    short, long = (np.zeros((BATCH, audio.N_MELS, audio.WINDOW + 2 * m), np.float32) for m in (0, MARGIN))
+    given = lambda net: wav2lip.hear(net, [long]) if net is compact else short  # noqa: E731
     network = lambda net, precision, times=1: milliseconds(  # noqa: E731
         lambda: wav2lip.generate(net, given(net), pictures, precision, times), BATCH
     )

@@ -244,13 +244,5 @@ def load(path: str | os.PathLike) -> Plan:
         frames = len(data["source"])
         older |= dict(lenders=np.full((count, frames), -1, np.int32), told=np.zeros((frames, CODE), np.float32))
         arrays = {name: data.get(name, older.get(name)) for name in ARRAYS}
-        return Plan(
-            fps,
-            **sizes,
-            **arrays,
-            faces=face,
-            others=tuple(others),
-            view=look,
-            voice=float(data["voice"]),
-            pitch=float(data.get("pitch", audio.USUAL_PITCH)),
-        )
+        heard = dict(voice=float(data["voice"]), pitch=float(data.get("pitch", audio.USUAL_PITCH)))
+        return Plan(fps, **sizes, **arrays, **heard, faces=face, others=tuple(others), view=look)

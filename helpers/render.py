@@ -148,9 +148,10 @@ def choose_lenders(
     ``some``, whose squares are ``uint8 (K, 96, 96, 3)``. ``sound`` is the video's own
     (see ``own_sound``). -1 if nobody talks there."""
     some = some[: len(squares)]
-    windows, pitch = sound or (None, 0)
-    early = None if sound is None else own_mouths.own_offset(expert, squares, windows[some], plan.fps)
-    codes, told = wav2lip.see(net, squares), None
+    codes, told, early = wav2lip.see(net, squares), None, None
+    if sound is not None:
+        windows, pitch = sound
+        early = own_mouths.own_offset(expert, squares, windows[some], plan.fps)
     if early is not None:
         told = wav2lip.listen(net, windows[np.clip(some + early, 0, len(windows) - 1)], pitch)
     elif not wav2lip.moves(codes):

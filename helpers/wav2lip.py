@@ -205,10 +205,8 @@ def hear(net: CompactWav2Lip, pieces: Iterable[np.ndarray]) -> np.ndarray:
 @torch.inference_mode()
 def silence(net: CompactWav2Lip) -> torch.Tensor:
     """The mouth code ``(8,)`` that the ear tells of silence."""
-    width = audio.WINDOW + 2 * MARGIN
-    return net.audio_encoder(
-        torch.full((1, 1, audio.N_MELS, width), -audio.MAX_ABS, device=next(net.parameters()).device)
-    )[0]
+    shape = 1, 1, audio.N_MELS, audio.WINDOW + 2 * MARGIN
+    return net.audio_encoder(torch.full(shape, -audio.MAX_ABS, device=next(net.parameters()).device))[0]
 
 
 @torch.inference_mode()

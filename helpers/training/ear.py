@@ -22,11 +22,16 @@ UPPER, LOWER, MIDDLE = slice(50, 60), slice(66, 80), slice(40, 56)  # rows and c
 MOVEMENT = 1.25  # on strangers' faces the picture layers move less than they are told
 
 
+def _pictures(clips: Clips, clip: dict, device: torch.device) -> torch.Tensor:
+    """All of a clip's squares, ``(n, 3, 96, 96)`` in [0, 1]."""
+    pictures = torch.from_numpy(clips.squares(clip, np.arange(clip["frames"]))).permute(0, 3, 1, 2)
+    return pictures.to(device).float() / 255
+
+
 @torch.no_grad()
 def mouth_codes(eyes: Eyes, clips: Clips, clip: dict) -> torch.Tensor:
     """Codes of a clip's frames less their mean, which is the person's own: ``(n, 8)``."""
-    pictures = torch.from_numpy(clips.squares(clip, np.arange(clip["frames"]))).permute(0, 3, 1, 2)
-    codes = eyes(pictures.to(next(eyes.parameters()).device).float() / 255)
+    codes = eyes(_pictures(clips, clip, next(eyes.parameters()).device))
     return codes - codes.mean(dim=0)
 
 
@@ -37,8 +42,7 @@ def opening(net: CompactWav2Lip, clips: Clips) -> torch.Tensor:
     device = next(net.parameters()).device
     codes, gaps = [], []
     for clip in clips.choose(OPENING_CLIPS):
-        pictures = torch.from_numpy(clips.squares(clip, np.arange(clip["frames"]))).permute(0, 3, 1, 2)
-        pictures = pictures.to(device).float() / 255
+        pictures = _pictures(clips, clip, device)
         seen = net.eyes(pictures)
         still = pictures[:1].expand_as(pictures)
         flow = net.draw(seen, network_input(still, still))[:, 1, :, MIDDLE]
