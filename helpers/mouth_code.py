@@ -42,6 +42,7 @@ class Ear(nn.Module):
             ) for heard in HEARD
         ])  # fmt: skip
         self.register_buffer("spread", torch.ones(CODE))
+        self.register_buffer("opening", torch.zeros(CODE))  # the direction of the code along which lips part
 
     def each(self, mel: torch.Tensor) -> torch.Tensor:
         """What every encoder says of mels ``(B, 1, 80, 28)``: ``(4, B, 8)``."""

@@ -27,6 +27,7 @@ COSINE, CONFIDENCE = 0.25, 0.1  # the sync expert's scores from which on a sound
 STEADY = 1.0  # frames, standard deviation over which what is heard is smoothed
 VIEWS = 10  # principal components of the lips' pixels
 RIDGE = 0.3
+OPENING = 20.0  # of how far the lips part, beside each number of the code
 POSE = 0.04  # cost of a square pixel that a face looks another way, in the 96 px square
 UNLIKE = 0.5  # cost of the square distance of two faces' surroundings of the mouth
 NEAR = 0.25  # share of the lenders whose pose is as good as the same
@@ -81,11 +82,12 @@ def own_offset(expert: SyncExpert | None, squares: np.ndarray, windows: np.ndarr
 
 
 def labels(codes: np.ndarray, lips: np.ndarray, heard: np.ndarray | None) -> np.ndarray:
-    """How each lender's mouth stands among those of its person: ``(K, 8)``, about of mean 0 and spread 1.
+    """How each lender's mouth stands among those of its person: ``(K, 9)``, about of mean 0 and spread 1.
 
-    ``codes`` ``(K, 8)`` are what the eyes see, ``lips`` what ``looks`` gives, ``heard`` ``(K, 8)`` what the ear hears
+    ``codes`` ``(K, 9)`` are what the eyes see, ``lips`` what ``looks`` gives, ``heard`` ``(K, 9)`` what the ear hears
     in the lenders' own sound, if it is known: a ridge regression then learns from it to read this very person's
-    lips, and the mean of both readings counts.
+    lips. Of both readings a mean counts, in which the eyes' weighs as much as it is like what is heard (correlation):
+    under a moustache they see little.
     """
     seen = _standard(codes)
     if heard is None:
@@ -95,11 +97,12 @@ def labels(codes: np.ndarray, lips: np.ndarray, heard: np.ndarray | None) -> np.
     wanted = gaussian_filter1d(heard, STEADY, axis=0)
     wanted -= wanted.mean(axis=0)
     learnt = np.linalg.solve(views.T @ views + RIDGE * len(views) * np.eye(views.shape[1]), views.T @ wanted)
-    return (seen + _standard(views @ learnt)) / 2
+    alike = (seen * _standard(wanted)).mean(axis=0).clip(0)
+    return (alike * seen + _standard(views @ learnt)) / (alike + 1)
 
 
 def wishes(heard: np.ndarray, speech: np.ndarray) -> np.ndarray:
-    """What the ear hears in a whole recording, ``(N, 8)``, in units of ``labels``: less the mean over speech, by its
+    """What the ear hears in a whole recording, ``(N, 9)``, in units of ``labels``: less the mean over speech, by its
     spread there."""
     steady = gaussian_filter1d(heard, STEADY, axis=0)
     spoken = steady[speech > 0.5] if (speech > 0.5).sum() > 1 else steady
@@ -121,7 +124,8 @@ def choose(
 ) -> np.ndarray:  # fmt: skip
     """Which of K consecutive lenders each of N frames takes its mouth from: ``int (N,)``.
 
-    ``wanted`` ``(N, 8)`` of ``wishes``, ``known`` ``(K, 8)`` of ``labels``, ``lips`` of ``looks``, ``shown`` ``(N, 4)``
+    ``wanted`` ``(N, 9)`` of ``wishes``, ``known`` ``(K, 9)`` of ``labels``: each of the code's eight numbers counts
+    once, how far the lips part, which is last, ``OPENING`` times. ``lips`` of ``looks``, ``shown`` ``(N, 4)``
     and ``lent`` ``(K, 4)`` of ``poses``, ``around`` of ``surroundings`` (what is shown has those of the lender whose
     pose is nearest: itself, if it may lend), ``opened`` ``(K,)`` of ``openness``. The least sum of squares of code,
     pose and surroundings and, at a cut, of the lips from those that would have followed; in pauses, where ``speech``
@@ -133,13 +137,16 @@ def choose(
     cut = JOIN * square(lips[following], lips) / lips.shape[1] + CUT
     cut[np.arange(count - 1), following[:-1]] = 0
     unlike = UNLIKE * square(around, around)
+    weights = np.append(np.ones(known.shape[1] - 1), OPENING)
+    scale = np.sqrt(weights / weights.sum())
+    wanted, known = wanted * scale, known * scale
     path: list[int] = []
     for first in range(0, len(wanted), BLOCK):
         some = slice(first, first + BLOCK)
         turned = POSE * square(shown[some], lent)
         turned += unlike[turned.argmin(axis=1)]
         turned = np.maximum(turned - np.quantile(turned, NEAR, axis=1, keepdims=True), 0)
-        cost = square(wanted[some], known) / known.shape[1] + turned
+        cost = square(wanted[some], known) + turned
         cost += SHUT * (1 - speech[some, None]) * opened
         best = cost[0] + (cut[path[-1]] if path else 0)
         before = []

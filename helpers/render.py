@@ -154,12 +154,13 @@ def choose_lenders(
         early = own_mouths.own_offset(expert, squares, windows[some], plan.fps)
     if early is not None:
         told = wav2lip.listen(net, windows[np.clip(some + early, 0, len(windows) - 1)], pitch)
+        told = wav2lip.with_opening(net, told)
     elif not wav2lip.moves(codes):
         return np.full(len(numbers), -1)
     lips = own_mouths.looks(squares)
     path = own_mouths.choose(
-        own_mouths.wishes(plan.told, plan.speech)[numbers],
-        own_mouths.labels(codes, lips, told),
+        own_mouths.wishes(wav2lip.with_opening(net, plan.told), plan.speech)[numbers],
+        own_mouths.labels(wav2lip.with_opening(net, codes), lips, told),
         lips,
         own_mouths.poses(face.landmarks[plan.source[numbers]]),
         own_mouths.poses(face.landmarks[some]),

@@ -31,7 +31,7 @@ OWN_LIMIT = 3.0  # length of a person's own code
 TALKING = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
-WIDER = 1.26  # of photographs: strangers' mouths are drawn half to three quarters as wide as they open
+WIDER = 1.26  # of photographs: strangers' mouths shut and open less than they are told
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 TOLD_LIMIT = 3.0  # of what a later pass is told: more than any mouth shows tears lips and teeth
@@ -216,6 +216,11 @@ def see(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
     return torch.cat(parts).cpu().numpy()
 
 
+def with_opening(net: CompactWav2Lip, codes: np.ndarray) -> np.ndarray:
+    """Codes ``(K, 8)`` and, after them, how far each parts the lips: ``(K, 9)``."""
+    return np.column_stack((codes, codes @ net.audio_encoder.opening.cpu().numpy()))
+
+
 def moves(codes: np.ndarray) -> bool:
     """Do the codes ``float32 (K, 8)`` that the eyes see in a person's frames move as in speech?"""
     return codes.std(axis=0).mean() >= TALKING
@@ -277,7 +282,7 @@ def generate(
     warped once. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are bent by half a
     step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to three more passes
     follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths that are not seen to
-    move (``still``: ``bool (B,)``, photographs) and not lent are at last moved 1.3 times as far.
+    move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last moved 1.3 times as far.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -300,8 +305,11 @@ def generate(
     lent = np.zeros(len(faces), bool) if lent is None else lent
     made[lent, :2] *= LENT_SHARE
     made[lent, 2] = 0
-    rows = np.flatnonzero(~lent)
-    for _ in range(1, passes if len(rows) else 1):
+    still = np.zeros(len(faces), bool) if still is None else still
+    for number in range(1, passes + 1):
+        rows = np.flatnonzero(~lent if number < passes else ~lent & still)
+        if not len(rows):
+            break
         now = warp_and_paint(pixels[rows], made[rows])
         told[rows] = (told[rows] + net.missing(wanted[rows], now)).clamp(-TOLD_LIMIT, TOLD_LIMIT)
         made[rows] = chain_maps(made[rows], draw(now, told[rows]))
@@ -315,6 +323,5 @@ def generate(
             more[:, :2] *= (share * still_open)[:, None, None, None]
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
-    if still is not None:
-        made[still & ~lent, :2] *= WIDER
+    made[still & ~lent, :2] *= WIDER
     return made.cpu().numpy()

@@ -96,28 +96,33 @@ def test_the_ear_learns_what_the_eyes_see(prepared):
     before = alike()
     ear.fit(net, clips, 200, 3e-3)
     assert alike() > max(0.6, before + 0.2)
+    assert torch.allclose(net.audio_encoder.opening.norm(), torch.ones(()), atol=1e-3)
     with torch.no_grad():
         assert torch.allclose(net.audio_encoder(mel).std(dim=0), ear.MOVEMENT * codes.std(dim=0), rtol=0.05)
 
 
 def test_opening_is_the_way_in_which_codes_part_the_lips(prepared):
-    """Learnt on some clips, it opens the mouth of another more than 200 random ways do: above and below the lips the
-    flow reads further apart."""
+    """Learnt on some clips, it opens the mouth of another more than four in five of 200 random ways open or shut it:
+    above and below the lips the flow reads further apart. The bundled one, of many clips: more than 95 %."""
     clips = data.Clips(prepared[1] / "prepared")
     net = weights.load(weights.locate("compact").path)
     way = ear.opening(net, clips)
     assert way.shape == (8,) and torch.allclose(way.norm(), torch.ones(()))
-    face = torch.from_numpy(clips.squares(clips.validation[0], np.arange(1))).permute(0, 3, 1, 2).float() / 255
-    ways = torch.cat((way[None], F.normalize(torch.randn(200, 8, generator=torch.Generator().manual_seed(0)), dim=1)))
+    faces = clips.squares(clips.validation[0], np.arange(0, clips.validation[0]["frames"], 15))
+    faces = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+    learnt = torch.stack((way, net.audio_encoder.opening))
+    ways = torch.cat((learnt, F.normalize(torch.randn(200, 8, generator=torch.Generator().manual_seed(0)), dim=1)))
 
     def gap(codes: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            both = wav2lip.network_input(face, face).expand(len(codes), -1, -1, -1)
-            flow = net.draw(net.eyes(face) + codes, both)[:, 1, :, 40:56]
-        return flow[:, 50:60].mean(dim=(1, 2)) - flow[:, 66:80].mean(dim=(1, 2))
+            both = wav2lip.network_input(faces, faces).repeat_interleave(len(codes), dim=0)
+            told = (net.eyes(faces)[:, None] + codes).flatten(0, 1)
+            flow = net.draw(told, both)[:, 1, :, 40:56]
+        return (flow[:, 50:60].mean(dim=(1, 2)) - flow[:, 66:80].mean(dim=(1, 2))).view(len(faces), -1).mean(dim=0)
 
-    moved = (gap(ways) - gap(-ways)).abs()
-    assert (moved[0] > moved[1:]).float().mean() > 0.95
+    moved = gap(ways) - gap(-ways)
+    more = [float((m > moved[2:].abs()).float().mean()) for m in moved[:2]]
+    assert more[0] > 0.8 and more[1] > 0.95, more
 
 
 def test_eyes_hardly_see_brightness_and_contrast(prepared):
@@ -152,6 +157,7 @@ def test_training_runs_resumes_and_its_weights_load(prepared, capsys):
     assert "going on from step 2" in printed
     rows = [json.loads(line) for line in (out / "generator.jsonl").read_text().splitlines()]
     assert [r["step"] for r in rows] == [2, 3] and all(np.isfinite(list(r.values())).all() for r in rows)
+    assert all(r["cycle"] > 0 and r["likeness"] != 0 for r in rows)
     assert (out / "strips" / "000003.png").exists()
     assert isinstance(weights.load(out / "sync-compact.safetensors"), syncnet.SyncExpert)
     net = weights.load(out / "wav2lip-compact.safetensors")
@@ -167,12 +173,13 @@ def test_a_narrow_generator_without_some_parts_loads_by_its_width(prepared, tmp_
     folder, out = prepared
     (tmp_path / "prepared").symlink_to(out / "prepared")
     command = ["train", "generator", "--data", str(folder), "--out", str(tmp_path), "--steps", "2"]
-    command += ["--expert", str(weights.locate("sync-compact").path), "--width", "0.25", "--without", "expert", "looks"]
+    command += ["--expert", str(weights.locate("sync-compact").path), "--width", "0.25", "--without", "expert"]
+    command += ["looks", "cycle"]
     assert main(command) == 0
     net = weights.load(tmp_path / "wav2lip-compact.safetensors")
     assert net.width == 0.25 and net.face_encoder_blocks[0][1].conv_block[0].out_channels == 8
     row = json.loads((tmp_path / "generator.jsonl").read_text().splitlines()[-1])
-    assert row["likeness"] == row["critic"] == 0
+    assert row["likeness"] == row["critic"] == row["cycle"] == 0
 
 
 def test_a_width_that_cannot_be_is_told_before_any_work(tmp_path, capsys):

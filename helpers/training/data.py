@@ -36,6 +36,7 @@ MEL_DECIBEL = 2 * audio.MAX_ABS / -audio.MIN_DB  # mel units a decibel
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 MOUTH_ROWS, MOUTH_COLUMNS = slice(64, 100), slice(40, 88)  # of a stored crop
 CHOICES = 5  # of a reference, of which the one is taken whose mouth looks least like the target's
+LIGHT, DARK = -0.5, 0.9  # logarithms of gamma: the corpus has hardly any dark skin
 HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
 
 
@@ -342,7 +343,7 @@ class Clips:
             return face
         grey = face.mean(dim=2, keepdim=True)
         face.sub_(grey).mul_(1.0 + 0.35 * vary(batch, 1, 1, 1, 1)).add_(grey)
-        face.clamp_(1e-4, 1).pow_(torch.exp(0.5 * vary(batch, 1, 1, 1, 1)))
+        face.clamp_(1e-4, 1).pow_(torch.exp(self._uniform(batch, 1, 1, 1, 1, low=LIGHT, high=DARK) * strength))
         tint = (1 + 0.06 * vary(batch, 1, 3, 1, 1)) * (0.98 + 0.18 * vary(batch, 1, 1, 1, 1))
         shade = 1 + self._smooth(batch, 1, 3, 0.12 * strength)[:, None, :, first_row:]
         face.mul_(tint * shade).add_(0.06 * vary(batch, 1, 1, 1, 1))

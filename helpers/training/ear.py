@@ -63,8 +63,8 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
     """
     device = next(net.parameters()).device
     net.eval()
-    parts = opening(net, clips)
     ear = net.audio_encoder.requires_grad_(True).train()
+    ear.opening.copy_(opening(net, clips))
     optimiser = torch.optim.AdamW(ear.parameters(), lr=rate, weight_decay=0.01)
     known: dict[str, torch.Tensor] = {}
 
@@ -86,7 +86,7 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
             codes.append(codes_of(clip)[at])
         mel = clips.vary_voice(torch.from_numpy(np.stack(mels)).to(device), voices).flatten(0, 1)[:, None]
         away = ear.each(mel) - torch.cat(codes)
-        loss = away.square().mean() + OPENING * (away @ parts).square().mean()
+        loss = away.square().mean() + OPENING * (away @ ear.opening).square().mean()
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()

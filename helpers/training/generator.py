@@ -3,8 +3,9 @@
 The code is what the network's eyes see of the frame (see ``mouth_code``); in the end the ear learns to tell it from the
 sound. Losses: L1 that weighs the mouth most, differences of gradients and the local amount of detail (both for
 sharpness), total variation of the flow (no folds), a little on alpha (paint only where warping cannot do it), how far
-the sync expert's view of five redrawn frames is from that of the true ones, and later in the run a critic of the mouth
-(hinge loss and feature matching, as in pix2pixHD, Wang et al., 2018).
+the sync expert's view of five redrawn frames is from that of the true ones, how far the code that the eyes of the
+averaged network see in the redrawn mouth is from the target's (cycle consistency, as in CycleGAN, Zhu et al., 2017),
+and later in the run a critic of the mouth (hinge loss and feature matching, as in pix2pixHD, Wang et al., 2018).
 
 The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
 own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
@@ -43,11 +44,12 @@ DETAIL_WEIGHT = 0.5
 FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
 LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
+CYCLE_WEIGHT = 0.08  # of how far the code that the eyes see in the redrawn mouth is from the target's
 CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
 CRITIC_START = 0.35  # share of the run after which the critic is heard
 CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
 CRITIC_RATE = 4e-4
-CRITIC_WEIGHT = 0.01
+CRITIC_WEIGHT = 0.03
 MATCHING_WEIGHT = 0.1
 ROWS, COLUMNS = slice(40, 88), slice(24, 72)  # of the square: the mouth and the chin's edge
 EASY = 0.3  # share of the run over which augmentation grows to its full strength
@@ -194,7 +196,11 @@ def train(
         missing = detail_error(made[..., ROWS, COLUMNS], target[..., ROWS, COLUMNS]).mean()
         loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint + DETAIL_WEIGHT * missing
         figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint, detail=missing)
-        figures |= dict.fromkeys(("likeness", "critic", "matching"), torch.zeros(()))
+        figures |= dict.fromkeys(("cycle", "likeness", "critic", "matching"), torch.zeros(()))
+        if "cycle" not in without:
+            with mixed_precision(device):
+                figures["cycle"] = (averaged.net.eyes(made) - code.detach()).square().mean()
+            loss = loss + CYCLE_WEIGHT * figures["cycle"]
         if "expert" not in without:
             with mixed_precision(device):
                 video = expert.embed_faces(_stacks(made))
