@@ -80,7 +80,7 @@ class Params:
     own_mouths: bool = _p(
         True, "2", "start from the person's own mouths, from where the clip shows them stand as the sound asks"
     )
-    passes: int = _p(3, "2", "times the compact network goes over a face", low=1, high=5)
+    passes: int = _p(3, "2", "times the compact network goes over a face, a photograph once more", low=1, high=5)
     batch_size: int = _p(16, "2", "faces the network draws at once", low=1, high=512)
     precision: str = _p("auto", "12", "number format of the networks", ("auto", "fp32", "bf16", "fp16"))
     device: str = _p("auto", "12", "where the networks run", ("auto", "cpu", "cuda"))
