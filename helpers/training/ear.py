@@ -64,7 +64,8 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
     device = next(net.parameters()).device
     net.eval()
     ear = net.audio_encoder.requires_grad_(True).train()
-    ear.opening.copy_(opening(net, clips))
+    if len(clips.train) >= OPENING_CLIPS or not ear.opening.any():  # from fewer clips a known one is better kept
+        ear.opening.copy_(opening(net, clips))
     optimiser = torch.optim.AdamW(ear.parameters(), lr=rate, weight_decay=0.01)
     known: dict[str, torch.Tensor] = {}
 
