@@ -153,8 +153,8 @@ def choose_lenders(
         windows, pitch = sound
         early = own_mouths.own_offset(expert, squares, windows[some], plan.fps)
     if early is not None:
-        told = wav2lip.listen(net, windows[np.clip(some + early, 0, len(windows) - 1)], pitch)
-        told = wav2lip.with_opening(net, told)
+        heard = wav2lip.listen(net, windows[np.clip(some + early, 0, len(windows) - 1)], pitch)
+        told = wav2lip.with_opening(net, heard)
     elif not wav2lip.moves(codes):
         return np.full(len(numbers), -1)
     lips = own_mouths.looks(squares)

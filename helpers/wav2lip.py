@@ -305,9 +305,9 @@ def generate(
     lent = np.zeros(len(faces), bool) if lent is None else lent
     made[lent, :2] *= LENT_SHARE
     made[lent, 2] = 0
-    still = np.zeros(len(faces), bool) if still is None else still
+    still = np.zeros(len(faces), bool) if still is None else still & ~lent
     for number in range(1, passes + 1):
-        rows = np.flatnonzero(~lent if number < passes else ~lent & still)
+        rows = np.flatnonzero(~lent if number < passes else still)
         if not len(rows):
             break
         now = warp_and_paint(pixels[rows], made[rows])
@@ -323,5 +323,5 @@ def generate(
             more[:, :2] *= (share * still_open)[:, None, None, None]
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
-    made[still & ~lent, :2] *= WIDER
+    made[still, :2] *= WIDER
     return made.cpu().numpy()

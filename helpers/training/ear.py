@@ -57,7 +57,8 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
 
     ``voices``, 0 to 1, is the strength of the sound's augmentation.
 
-    How far the lips part (see ``opening``) counts beside the eight numbers: it is what people see first. In the end
+    How far the lips part (see ``opening``) counts beside the eight numbers: it is what people see first. A direction
+    that the ear has from its start is kept where there are fewer clips than ``opening`` asks for. In the end
     every number is stretched to spread ``MOVEMENT`` times as widely as the eyes see it: what is told by a mean moves
     too little (the "global variance" of Toda and Tokuda, 2007).
     """
