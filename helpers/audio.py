@@ -26,12 +26,14 @@ N_MELS = 80
 F_MIN, F_MAX = 55, 7600  # Hz
 MIN_DB, REF_DB = -100.0, 20.0
 MAX_ABS = 4.0
+MEL_DECIBEL = 2 * MAX_ABS / -MIN_DB  # mel units a decibel
 WINDOW = 16  # mel frames that the network hears for one video frame: 0.2 s
 ALIGNMENTS = ("inference", "training", "centred")
 USUAL_PITCH = 106.0  # Hz: of the man whom the bundled weights know best
 PITCH_SHARE = 0.1  # of how far a voice's pitch is from it, in octaves: so far its formants are
 PITCH_SECONDS, PITCH_WITHIN = 10, 60  # s that are looked at, from where it is loud on in the first minute
 PITCH_FRAME, LOUD = 1024, 30  # samples at a time; dB under the loudest
+USUAL_LOUDNESS = -0.9  # mel level: of the GRID speakers whom the bundled weights know, from -1.3 to -0.5
 
 # Speech activity. The mouth opens before the voice is heard and closes after it.
 SPEECH_SHARE = 0.5  # of the detector's certainty, above which a piece counts as speech
@@ -135,8 +137,22 @@ def usual_voice(pitch: float) -> float:
     return (pitch / USUAL_PITCH) ** -PITCH_SHARE
 
 
-def in_voice(windows: np.ndarray, factor: float) -> np.ndarray:
-    """Mel windows ``float32 (K, 80, 16)``, all stretched by one factor (see ``stretch_bands``)."""
+def missing_gain(windows: np.ndarray) -> float:
+    """What mel windows ``float32 (K, 80, 16)`` of a recording lack of the usual loudness, in mel units.
+
+    Its loudness is the mean level of what is at most ``LOUD`` dB under its loudest fiftieth. 0 without windows.
+    """
+    if not len(windows):
+        return 0.0
+    level = windows.mean(axis=1).ravel()
+    return float(USUAL_LOUDNESS - level[level >= np.percentile(level, 98) - LOUD * MEL_DECIBEL].mean())
+
+
+def in_voice(windows: np.ndarray, factor: float, gain: float = 0.0) -> np.ndarray:
+    """Mel windows ``float32 (K, 80, 16)``, all made louder by a gain (see ``missing_gain``) and stretched by one factor
+    (see ``stretch_bands``)."""
+    if gain:
+        windows = np.clip(windows + np.float32(gain), -MAX_ABS, MAX_ABS)
     if factor == 1:
         return windows
     return stretch_bands(torch.from_numpy(windows)[None], torch.tensor([factor]))[0].numpy()

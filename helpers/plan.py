@@ -35,9 +35,10 @@ class Plan:
     ``others``, more faces to re-draw; detections ``float32 (D, 16)``: source frame and detection of every face found;
     mel ``float32 (80, M)``; mel_start ``int64 (N,)``; speech ``float32 (N,)``, 1 speech to 0 pause, 1 throughout with
     ``silence=model``; size (W, H) of the result and place (x, y, w, h) of the source in it; pitch: the speech's, in Hz;
-    voice: by how much the mel's bands are stretched for the network (see ``wav2lip.fit_voice``); told ``float32
-    (N, 8)``: the mouth code that the compact network's ear hears (see ``wav2lip.hear``); lenders ``int32 (faces, N)``:
-    the source frame whose mouth each face to re-draw gets first (see ``own_mouths``), -1 for its own.
+    voice: by how much the mel's bands are stretched for the network, and gain: what is added to its level before (see
+    ``wav2lip.fit_voice``); told ``float32 (N, 8)``: the mouth code that the compact network's ear hears (see
+    ``wav2lip.hear``); lenders ``int32 (faces, N)``: the source frame whose mouth each face to re-draw gets first (see
+    ``own_mouths``), -1 for its own.
     """
 
     fps: Fraction
@@ -55,6 +56,7 @@ class Plan:
     others: tuple[FaceTrack, ...] = ()
     view: View = View()
     voice: float = 1.0
+    gain: float = 0.0
     pitch: float = audio.USUAL_PITCH
 
     @property
@@ -90,7 +92,7 @@ class Plan:
         With a ``margin``, so many mel frames more on both sides.
         """
         heard = audio.mel_windows(self.mel, self.mel_start[numbers], margin)
-        return audio.quieten(audio.in_voice(heard, self.voice), self.speech[numbers])
+        return audio.quieten(audio.in_voice(heard, self.voice, self.gain), self.speech[numbers])
 
     @property
     def frames(self) -> int:
@@ -225,7 +227,7 @@ def save(plan: Plan, path: str | os.PathLike) -> None:
     np.savez(
         part, fps=[plan.fps.numerator, plan.fps.denominator], source_size=plan.source_size, size=plan.size,
         place=plan.place, rotate=plan.view.rotate, crop=plan.view.crop or (),
-        voice=plan.voice, pitch=plan.pitch,
+        voice=plan.voice, gain=plan.gain, pitch=plan.pitch,
         **{name: getattr(plan, name) for name in ARRAYS},
         **{name: np.stack([layer[name] for layer in layers]) for name in layers[0]},
     )  # fmt: skip
@@ -244,5 +246,8 @@ def load(path: str | os.PathLike) -> Plan:
         frames = len(data["source"])
         older |= dict(lenders=np.full((count, frames), -1, np.int32), told=np.zeros((frames, CODE), np.float32))
         arrays = {name: data.get(name, older.get(name)) for name in ARRAYS}
-        heard = dict(voice=float(data["voice"]), pitch=float(data.get("pitch", audio.USUAL_PITCH)))
+        heard = dict(
+            voice=float(data["voice"]), gain=float(data.get("gain", 0)),
+            pitch=float(data.get("pitch", audio.USUAL_PITCH)),
+        )  # fmt: skip
         return Plan(fps, **sizes, **arrays, **heard, faces=face, others=tuple(others), view=look)

@@ -197,7 +197,8 @@ def listen(plan: Plan, net: nn.Module) -> Plan:
         return plan
     spoken = np.flatnonzero(plan.speech > 0.5)
     some = spoken[np.linspace(0, len(spoken) - 1, min(len(spoken), KNOWN_VOICE)).astype(int)]
-    plan = replace(plan, voice=wav2lip.fit_voice(net, plan.windows(some, MARGIN), plan.pitch))
+    voice, gain = wav2lip.fit_voice(net, plan.windows(some, MARGIN), plan.pitch)
+    plan = replace(plan, voice=voice, gain=gain)
     pieces = (plan.windows(range(n, min(n + AT_ONCE, plan.frames)), MARGIN) for n in range(0, plan.frames, AT_ONCE))
     return replace(plan, told=wav2lip.hear(net, pieces))
 

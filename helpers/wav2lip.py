@@ -31,7 +31,7 @@ OWN_LIMIT = 3.0  # length of a person's own code
 TALKING = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
-WIDER = 1.26  # of photographs: strangers' mouths shut and open less than they are told
+WIDER = 1.22  # of photographs: strangers' mouths shut and open less than they are told
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 TOLD_LIMIT = 3.0  # of what a later pass is told: more than any mouth shows tears lips and teeth
@@ -135,7 +135,7 @@ class CompactWav2Lip(nn.Module):
 
     def draw(self, code: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         x = self.output_block(_unet(self, F.relu(self.from_code(code))[:, :, None, None], faces)).float()
-        return torch.cat((FLOW_LIMIT * torch.tanh(x[:, :2]), torch.sigmoid(x[:, 2:])), dim=1)
+        return torch.cat((FLOW_LIMIT * torch.tanh(x[:, :2].contiguous()), torch.sigmoid(x[:, 2:])), dim=1)
 
 
 def warp(pictures: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
@@ -240,27 +240,28 @@ def own_code(net: CompactWav2Lip, codes: np.ndarray) -> np.ndarray:
 
 
 @torch.inference_mode()
-def fit_voice(net: CompactWav2Lip, windows: np.ndarray, pitch: float) -> float:
-    """How far to stretch the bands of somebody's mel windows ``float32 (K, 80, 32)`` for the ear (``stretch_bands``).
+def fit_voice(net: CompactWav2Lip, windows: np.ndarray, pitch: float) -> tuple[float, float]:
+    """How far to stretch the bands of somebody's mel windows ``float32 (K, 80, 32)`` for the ear, and the gain that
+    they get before, in mel units (see ``audio.in_voice``).
 
-    By what is usual for somebody of their ``pitch`` in Hz, times one of ``VOICES``: an ear that does not know a voice
-    tells little movement, so the one is taken with which it tells the most, as vocal tract length normalisation takes
-    the likeliest (Lee and Rose, 1998). Without windows, what is usual.
+    Stretched by what is usual for somebody of their ``pitch`` in Hz, times one of ``VOICES``: an ear that does not know
+    a voice tells little movement, so the one is taken with which it tells the most, as vocal tract length
+    normalisation takes the likeliest (Lee and Rose, 1998). As loud as is usual. Without windows, stretched as is usual.
     """
-    usual = audio.usual_voice(pitch)
+    usual, gain = audio.usual_voice(pitch), audio.missing_gain(windows)
     if not len(windows):
-        return usual
-    mel = torch.from_numpy(windows)[:, None].to(next(net.parameters()).device)
+        return usual, gain
+    mel = torch.from_numpy(audio.in_voice(windows, 1, gain))[:, None].to(next(net.parameters()).device)
     moved = []
     for factor in VOICES:
         heard = net.audio_encoder(audio.stretch_bands(mel, mel.new_full((len(mel),), usual * factor)))
         moved.append(float(heard.float().var(dim=0, correction=0).sum()))
-    return usual * VOICES[int(np.argmax(moved))]
+    return usual * VOICES[int(np.argmax(moved))], gain
 
 
 def listen(net: CompactWav2Lip, windows: np.ndarray, pitch: float) -> np.ndarray:
     """Mouth codes ``(K, 8)`` of one person's mel windows ``(K, 80, 32)``, the voice of that ``pitch`` in Hz fitted."""
-    return hear(net, [audio.in_voice(windows, fit_voice(net, windows, pitch))])
+    return hear(net, [audio.in_voice(windows, *fit_voice(net, windows, pitch))])
 
 
 @torch.inference_mode()

@@ -106,6 +106,19 @@ def test_quieting_keeps_speech_and_sinks_pauses():
 
 
 @settings(deadline=None)
+@given(st.floats(-25, 10))
+def test_what_a_recording_lacks_of_the_usual_loudness(decibels):
+    """Speech at any level, with pauses: louder by what it lacks, it lacks nothing."""
+    rng = np.random.default_rng(0)
+    windows = rng.uniform(-1.5, 0, (40, 80, 16)).astype(np.float32) + np.float32(audio.MEL_DECIBEL * decibels)
+    windows[::4] = audio.QUIET
+    gain = audio.missing_gain(windows)
+    assert audio.missing_gain(audio.in_voice(windows, 1.0, gain)) == pytest.approx(0, abs=0.01)
+    assert audio.missing_gain(windows - 0.5) == pytest.approx(gain + 0.5, abs=0.02)
+    assert audio.missing_gain(windows[:0]) == 0
+
+
+@settings(deadline=None)
 @given(st.integers(20, 60), st.floats(0.9, 1.1))
 def test_stretching_moves_bands_up_in_proportion(band, factor):
     mel = torch.full((2, 1, 80, 16), -4.0)

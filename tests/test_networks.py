@@ -213,15 +213,29 @@ def test_a_voice_is_fitted_to_the_ear():
 
     def movement(factor: float) -> float:
         with torch.no_grad():
-            heard = net.audio_encoder(torch.from_numpy(audio.in_voice(windows, factor))[:, None])
+            heard = net.audio_encoder(torch.from_numpy(audio.in_voice(windows, factor, gain))[:, None])
         return float(heard.var(dim=0).sum())
 
-    usual = audio.usual_voice(200.0)
+    usual, gain = audio.usual_voice(200.0), audio.missing_gain(windows)
     assert usual == pytest.approx(0.938, abs=0.001) and audio.usual_voice(106.0) == 1
-    fitted = lambda factor: wav2lip.fit_voice(net, audio.in_voice(windows, factor), 200.0)  # noqa: E731
+    fitted = lambda factor: wav2lip.fit_voice(net, audio.in_voice(windows, factor), 200.0)[0]  # noqa: E731
     assert fitted(1.0) == max((usual * voice for voice in wav2lip.VOICES), key=movement)
     assert fitted(1.15) < fitted(0.87)
-    assert wav2lip.fit_voice(net, windows[:0], 200.0) == usual
+    assert wav2lip.fit_voice(net, windows[:0], 200.0) == (usual, 0)
+
+
+def test_a_quiet_recording_is_heard_as_a_loud_one():
+    """10 dB less: a fifteenth of the codes' spread away, half as far as from an ear that is given it as it is."""
+    net = weights.load(weights.locate("compact").path)
+    wave = media.read_audio(SAMPLE_SPEECH)
+    loud, quiet = (
+        audio.mel_windows(audio.melspectrogram(wave * share), np.arange(0, 560, 4), MARGIN) for share in (1.0, 0.32)
+    )
+    told = wav2lip.listen(net, loud, 120.0)
+    away = np.abs(wav2lip.listen(net, quiet, 120.0) - told).mean()
+    stretch, gain = wav2lip.fit_voice(net, loud, 120.0)
+    unheeded = np.abs(wav2lip.hear(net, [audio.in_voice(quiet, stretch, gain)]) - told).mean()
+    assert away < 0.1 * told.std() and away < 0.6 * unheeded, (away, unheeded, told.std())
 
 
 def test_zero_maps_change_nothing():

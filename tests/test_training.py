@@ -86,7 +86,7 @@ def test_the_ear_learns_what_the_eyes_see(prepared):
     windows = clips.windows(clips.train[0], np.arange(len(codes)), margin=MARGIN)
     usual = audio.usual_voice(clips.train[0]["pitch"])
     assert 0.9 < usual < 0.96  # a woman's
-    mel = torch.from_numpy(audio.in_voice(windows, usual))[:, None]
+    mel = torch.from_numpy(audio.in_voice(windows, usual, ear.spoken(clips.train[0], clips)[1]))[:, None]
 
     def alike() -> float:
         with torch.no_grad():

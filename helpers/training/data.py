@@ -32,7 +32,6 @@ FPS = Fraction(25)
 STORED = 128  # px, side of a stored crop; the middle 96 are the networks' square
 DETECT_EVERY = 5  # frames
 VOICES = 6  # mels a clip: its own and five changed ones
-MEL_DECIBEL = 2 * audio.MAX_ABS / -audio.MIN_DB  # mel units a decibel
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 MOUTH_ROWS, MOUTH_COLUMNS = slice(64, 100), slice(40, 88)  # of a stored crop
 CHOICES = 5  # of a reference, of which the one is taken whose mouth looks least like the target's
@@ -296,18 +295,18 @@ class Clips:
         mel = audio.stretch_bands(mel, torch.exp(0.1 * strength * self._uniform(batch)))
         equaliser = self._equaliser(batch, 6, 1.5)
         decibels = self._uniform(batch, 1, 1, 1) * 15 + equaliser
-        return (mel + strength * MEL_DECIBEL * decibels).clamp(-audio.MAX_ABS, audio.MAX_ABS)
+        return (mel + strength * audio.MEL_DECIBEL * decibels).clamp(-audio.MAX_ABS, audio.MAX_ABS)
 
     def augment_mel(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
         """Another microphone for every clip: mels ``(B, n, 80, 16)`` with gain, equaliser, noise floor, band limits."""
         batch = len(mel)
         equaliser = self._equaliser(batch, 6, 4)
         gain = self._uniform(batch, 1, 1, 1, low=-12, high=8) + equaliser
-        mel = mel + strength * MEL_DECIBEL * gain
+        mel = mel + strength * audio.MEL_DECIBEL * gain
         tilt = self._equaliser(batch, 4, 6)
         decibels = self._uniform(batch, 1, 1, 1, low=-70, high=-15) + tilt - 60 * (1 - strength)
-        noise = decibels * MEL_DECIBEL + 1.5 + 0.25 * self._normal(*mel.shape)
-        natural = math.log(10) / 20 / MEL_DECIBEL  # mel units -> natural logarithm of the amplitude
+        noise = decibels * audio.MEL_DECIBEL + 1.5 + 0.25 * self._normal(*mel.shape)
+        natural = math.log(10) / 20 / audio.MEL_DECIBEL  # mel units -> natural logarithm of the amplitude
         mel = torch.logaddexp(mel * natural, noise * natural) / natural
         cut = self._uniform(batch, 1, 1, 1, low=55, high=130)  # in mels: a third of the clips lose their top
         drop = (torch.arange(audio.N_MELS, device=self.device)[None, None, :, None] - cut).clamp(min=0)

@@ -18,6 +18,7 @@ STEPS = 1200
 CLIPS_A_BATCH, WINDOWS_A_CLIP = 64, 4
 SPREAD_CLIPS, OPENING_CLIPS = 256, 64
 OPENING = 1.0  # of how far the lips part, beside all eight numbers
+AROUND = 2  # frames before and after what is loud in a sentence
 UPPER, LOWER, MIDDLE = slice(50, 60), slice(66, 80), slice(40, 56)  # rows and columns of the square: around the lips
 MOVEMENT = 1.25  # on strangers' faces the picture layers move less than they are told
 
@@ -33,6 +34,20 @@ def mouth_codes(eyes: Eyes, clips: Clips, clip: dict) -> torch.Tensor:
     """Codes of a clip's frames less their mean, which is the person's own: ``(n, 8)``."""
     codes = eyes(_pictures(clips, clip, next(eyes.parameters()).device))
     return codes - codes.mean(dim=0)
+
+
+def spoken(clip: dict, clips: Clips) -> tuple[np.ndarray, float]:
+    """The frames of a clip from a little before its first loud sound to a little after its last, and what its mel lacks
+    of the usual loudness (see ``audio.missing_gain``).
+
+    In a corpus of sentences a mouth is shut before and after them: an ear that hears these pauses learns that what is
+    faint shuts a mouth. In speech it does not, and pauses are found by ``audio.speaking`` anyway.
+    """
+    windows = clips.windows(clip, np.arange(clip["frames"]))
+    level = windows.mean(axis=(1, 2))
+    loud = np.flatnonzero(level > np.percentile(level, 98) - audio.LOUD * audio.MEL_DECIBEL)
+    first, last = max(0, loud[0] - AROUND), min(clip["frames"], loud[-1] + AROUND + 1)
+    return np.arange(first, last), audio.missing_gain(windows)
 
 
 @torch.no_grad()
@@ -68,24 +83,25 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
     if len(clips.train) >= OPENING_CLIPS or not ear.opening.any():  # from fewer clips a known one is better kept
         ear.opening.copy_(opening(net, clips))
     optimiser = torch.optim.AdamW(ear.parameters(), lr=rate, weight_decay=0.01)
-    known: dict[str, torch.Tensor] = {}
+    known: dict[str, tuple[torch.Tensor, np.ndarray, float]] = {}
 
-    def codes_of(clip: dict) -> torch.Tensor:
+    def known_of(clip: dict) -> tuple[torch.Tensor, np.ndarray, float]:
         if clip["file"] not in known:
-            known[clip["file"]] = mouth_codes(net.eyes, clips, clip)
+            known[clip["file"]] = mouth_codes(net.eyes, clips, clip), *spoken(clip, clips)
         return known[clip["file"]]
 
-    def heard_of(clip: dict, at: np.ndarray, margin: int) -> np.ndarray:
-        return audio.in_voice(clips.windows(clip, at, margin=margin), audio.usual_voice(clip["pitch"]))
+    def heard_of(clip: dict, at: np.ndarray, gain: float, margin: int) -> np.ndarray:
+        return audio.in_voice(clips.windows(clip, at, margin=margin), audio.usual_voice(clip["pitch"]), gain)
 
     loss = torch.zeros(())
     for step in tqdm(range(steps), desc="ear"):
         optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
         mels, codes = [], []
         for clip in clips.choose(CLIPS_A_BATCH):
-            at = clips.rng.integers(clip["frames"], size=WINDOWS_A_CLIP)
-            mels.append(heard_of(clip, at, MARGIN - SHIFT))
-            codes.append(codes_of(clip)[at])
+            seen, frames, gain = known_of(clip)
+            at = clips.rng.choice(frames, WINDOWS_A_CLIP)
+            mels.append(heard_of(clip, at, gain, MARGIN - SHIFT))
+            codes.append(seen[at])
         mel = clips.vary_voice(torch.from_numpy(np.stack(mels)).to(device), voices).flatten(0, 1)[:, None]
         away = ear.each(mel) - torch.cat(codes)
         loss = away.square().mean() + OPENING * (away @ ear.opening).square().mean()
@@ -96,8 +112,8 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
     some = clips.choose(SPREAD_CLIPS)
     with torch.no_grad():
         ear.spread.fill_(1)
-        sounds = (heard_of(c, np.arange(c["frames"]), MARGIN) for c in some)
+        sounds = (heard_of(c, np.arange(c["frames"]), known_of(c)[2], MARGIN) for c in some)
         heard = torch.cat([ear(torch.from_numpy(sound)[:, None].to(device)) for sound in sounds])
-        seen = torch.cat([codes_of(c) for c in some])
+        seen = torch.cat([known_of(c)[0] for c in some])
         ear.spread.copy_(MOVEMENT * seen.std(dim=0) / heard.std(dim=0).clamp(min=1e-3))
     return float(loss.detach())
