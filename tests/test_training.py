@@ -65,6 +65,20 @@ def test_beards_grow_on_a_third_of_the_faces_and_leave_eyes_and_lips_free(prepar
     assert where[:40].max() < 0.02 and where[61:65, 42:54].mean() < where[54:58, 42:54].mean() / 2
 
 
+def test_wide_mouths_are_drawn_into_half_of_the_references(prepared):
+    """Nothing changes far from the mouth, nor anywhere at strength 0; lines at the mouth's corners move outwards."""
+    clips = data.Clips(prepared[1] / "prepared")
+    lines = torch.full((200, 1, 128, 128, 3), 200, dtype=torch.uint8)
+    lines[..., 52:55, :] = lines[..., 73:76, :] = 80
+    made = clips._smile(lines, 1.0)
+    assert made.shape == lines.shape and made.dtype == torch.uint8
+    assert torch.equal(clips._smile(lines, 0.0), lines)
+    assert torch.equal(made[:, :, :44], lines[:, :, :44])
+    left, right = (made[:, 0, 77, part, 0].int().argmin(dim=1) for part in (slice(0, 64), slice(64, 128)))
+    assert (left <= 52).all() and (right + 64 >= 73).all()
+    assert 0.35 < ((left < 52) & (right + 64 > 73)).float().mean() < 0.6
+
+
 def test_a_little_another_voice_is_near_and_no_change_is_none(prepared):
     clips = data.Clips(prepared[1] / "prepared")
     mel = torch.from_numpy(clips.windows(clips.train[0], np.arange(6)))[None]

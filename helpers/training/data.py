@@ -34,6 +34,9 @@ DETECT_EVERY = 5  # frames
 VOICES = 6  # mels a clip: its own and five changed ones
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 MOUTH_ROWS, MOUTH_COLUMNS = slice(64, 100), slice(40, 88)  # of a stored crop
+CHEEK_ROWS, CHEEK_COLUMNS = slice(52, 68), slice(40, 88)
+TEETH = (1.1, 1.05, 0.95)  # red, green, blue, of the skin's brightness
+LIPS = 2 * 77 / STORED - 1  # their middle's height in a stored crop, from -1 to 1
 CHOICES = 5  # of a reference, of which the one is taken whose mouth looks least like the target's
 LIGHT, DARK = -0.5, 0.9  # logarithms of gamma: the corpus has hardly any dark skin
 HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
@@ -258,7 +261,8 @@ class Clips:
 
         The references of five consecutive target frames are of the same clip: five consecutive frames (a moving
         source) or one frame five times (a still picture), half of the samples each; of five random choices those
-        whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of the augmentation.
+        whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of the augmentation; in the
+        references some mouths are drawn wide besides.
         """
         rows, five = [], np.arange(FRAMES)
         for clip in self.choose(clips):
@@ -270,7 +274,7 @@ class Clips:
         mouths = crops[:, :, :, MOUTH_ROWS, MOUTH_COLUMNS].short()
         unlike = (mouths[:, 1:] - mouths[:, :1]).abs().sum(dim=(2, 3, 4, 5))
         reference = crops[torch.arange(clips, device=self.device), 1 + unlike.argmax(dim=1)]
-        pictures = torch.cat((crops[:, 0], reference), dim=1)
+        pictures = torch.cat((crops[:, 0], self._smile(reference, looks)), dim=1)
         face = self.augment_faces(pictures, looks)
         return face[:, :FRAMES], face[:, FRAMES:], self.augment_faces(pictures[:, :FRAMES], looks)
 
@@ -355,6 +359,30 @@ class Clips:
             if noises[b] > 0:
                 face[b].add_(self._normal(*face.shape[1:]), alpha=float(noises[b]))
         return face.clamp_(0, 1)
+
+    def _smile(self, crops: torch.Tensor, strength: float) -> torch.Tensor:
+        """Half of some crops ``uint8 (B, n, 128, 128, 3)`` with mouths drawn wider, higher and up at their corners, in
+        part of them with teeth where an open mouth is dark: speakers of a corpus hardly smile, people in photographs
+        do."""
+        batch, n = crops.shape[:2]
+        line = (torch.arange(STORED, device=self.device) + 0.5) * 2 / STORED - 1
+        x, y = line[None], line[:, None] - LIPS
+        some = lambda low, high: self._uniform(batch, 1, 1, low=low, high=high) * strength  # noqa: E731
+        near = torch.exp(-((x / 0.42) ** 4) - (y / 0.3) ** 4) * (self._uniform(batch, 1, 1) < 0)
+        pictures = crops.permute(0, 1, 4, 2, 3).float()
+        grey = pictures.mean(dim=2, keepdim=True)
+        skin = grey[:, :, :, CHEEK_ROWS, CHEEK_COLUMNS].mean(dim=(3, 4), keepdim=True)
+        inside = torch.exp(-((x / 0.26) ** 4) - (y / 0.13) ** 4) * (near.amax(dim=(1, 2)) > 0)[:, None, None]
+        inside = inside * (some(-0.5, 1).clamp(0, 0.5) * 2) * (y < some(0.0, 0.15))
+        teeth = skin * torch.tensor(TEETH, device=self.device).view(3, 1, 1) * (1 + some(-0.2, 0.2))[:, None, None]
+        dark = torch.sigmoid((0.5 * skin - grey) / 8)
+        pictures = torch.lerp(pictures, teeth, inside[:, None, None] * dark)
+        across = x * (1 - some(0, 0.4) * near)
+        down = y * (1 - some(-0.15, 0.3) * near) + some(0, 0.1) * near * (x / 0.3).square().clamp(max=2)
+        grid = torch.stack((across.expand_as(down), down + LIPS), dim=-1)
+        pictures = pictures.reshape(batch, n * 3, STORED, STORED)
+        made = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False).clamp(0, 255)
+        return made.round().to(torch.uint8).view(batch, n, 3, STORED, STORED).permute(0, 1, 3, 4, 2)
 
     def _hair(self, batch: int) -> tuple[torch.Tensor, torch.Tensor]:
         """Moustaches, beards and stubble for a third of the clips.
