@@ -192,6 +192,19 @@ def test_eyes_bring_mouths_nearer_to_what_is_heard():
     assert away["seeing"] < 0.9 * away["blind"]
 
 
+def test_paint_is_hardly_greener_than_the_face():
+    """Green over the mean of red and blue: no more of it in a smile's paint than in the cheeks. The network means more."""
+    net = weights.load(weights.locate("compact").path)
+    codes = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
+    faces = np.repeat(sample_face()[None], 8, 0)
+    pixels = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
+    green = lambda maps: maps[:, 4] - (maps[:, 3] + maps[:, 5]) / 2  # noqa: E731
+    limit = wav2lip.greenest(pixels).max() + 0.01
+    assert wav2lip.greenest(pixels).min() >= 0.02 and limit < 0.1
+    assert green(net.draw(torch.from_numpy(codes), network_input(pixels, pixels))).max() > 2 * limit
+    assert green(torch.from_numpy(generate(net, codes, faces))).max() <= limit
+
+
 def test_one_pass_is_told_what_the_source_lacks():
     net = weights.load(weights.locate("compact").path)
     face, heard = sample_face()[None], np.random.default_rng(0).normal(size=(1, 8)).astype(np.float32)
