@@ -193,7 +193,7 @@ def test_eyes_bring_mouths_nearer_to_what_is_heard():
 
 
 def test_paint_is_hardly_greener_than_the_face():
-    """Green over the mean of red and blue: no more of it in a smile's paint than in the cheeks. The network means more."""
+    """Green over the mean of red and blue: a smile's paint has no more of it than the cheeks, the network's own has."""
     net = weights.load(weights.locate("compact").path)
     codes = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
     faces = np.repeat(sample_face()[None], 8, 0)
