@@ -33,6 +33,9 @@ USUAL_PITCH = 106.0  # Hz: of the man whom the bundled weights know best
 PITCH_SHARE = 0.1  # of how far a voice's pitch is from it, in octaves: so far its formants are
 PITCH_SECONDS, PITCH_WITHIN = 10, 60  # s that are looked at, from where it is loud on in the first minute
 PITCH_FRAME, LOUD = 1024, 30  # samples at a time; dB under the loudest
+FAINT = (
+    -3.0
+)  # mel level: a recording whose loudest is no louder stays as it is, from 12.5 dB above on it gets all its gain
 USUAL_LOUDNESS = -0.9  # mel level: of the GRID speakers whom the bundled weights know, from -1.3 to -0.5
 
 # Speech activity. The mouth opens before the voice is heard and closes after it.
@@ -140,12 +143,15 @@ def usual_voice(pitch: float) -> float:
 def missing_gain(windows: np.ndarray) -> float:
     """What mel windows ``float32 (K, 80, 16)`` of a recording lack of the usual loudness, in mel units.
 
-    Its loudness is the mean level of what is at most ``LOUD`` dB under its loudest fiftieth. 0 without windows.
+    Its loudness is the mean level of what is at most ``LOUD`` dB under its loudest fiftieth. 0 without windows, and of
+    silence or hum: what is ``FAINT`` is nobody's speech.
     """
     if not len(windows):
         return 0.0
     level = windows.mean(axis=1).ravel()
-    return float(USUAL_LOUDNESS - level[level >= np.percentile(level, 98) - LOUD * MEL_DECIBEL].mean())
+    loudest = np.percentile(level, 98)
+    lacks = USUAL_LOUDNESS - level[level >= loudest - LOUD * MEL_DECIBEL].mean()
+    return float(lacks * np.clip(loudest - FAINT, 0, 1))
 
 
 def in_voice(windows: np.ndarray, factor: float, gain: float = 0.0) -> np.ndarray:

@@ -34,8 +34,8 @@ VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretc
 WIDER = 1.22  # of photographs: strangers' mouths shut and open less than they are told
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
-CHEEK_ROWS, CHEEK_COLUMNS = slice(36, 54), slice(30, 66)
-TINT = 0.02
+CHEEK_ROWS, CHEEK_COLUMNS = slice(36, 54), slice(30, 66)  # of the square: with the nose, above the paint
+TINT = 0.02  # of full scale: how much greener than they paint may be
 TOLD_LIMIT = 3.0  # of what a later pass is told: more than any mouth shows tears lips and teeth
 
 

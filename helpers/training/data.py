@@ -34,7 +34,7 @@ DETECT_EVERY = 5  # frames
 VOICES = 6  # mels a clip: its own and five changed ones
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 MOUTH_ROWS, MOUTH_COLUMNS = slice(64, 100), slice(40, 88)  # of a stored crop
-CHEEK_ROWS, CHEEK_COLUMNS = slice(52, 68), slice(40, 88)
+CHEEK_ROWS, CHEEK_COLUMNS = slice(52, 68), slice(40, 88)  # with the nose
 TEETH = (1.1, 1.05, 0.95)  # red, green, blue, of the skin's brightness
 LIPS = 2 * 77 / STORED - 1  # their middle's height in a stored crop, from -1 to 1
 CHOICES = 5  # of a reference, of which the one is taken whose mouth looks least like the target's
@@ -373,7 +373,7 @@ class Clips:
         grey = pictures.mean(dim=2, keepdim=True)
         skin = grey[:, :, :, CHEEK_ROWS, CHEEK_COLUMNS].mean(dim=(3, 4), keepdim=True)
         inside = torch.exp(-((x / 0.26) ** 4) - (y / 0.13) ** 4) * (near.amax(dim=(1, 2)) > 0)[:, None, None]
-        inside = inside * (some(-0.5, 1).clamp(0, 0.5) * 2) * (y < some(0.0, 0.15))
+        inside = inside * some(-1, 2).clamp(0, 1) * (y < some(0.0, 0.15))
         teeth = skin * torch.tensor(TEETH, device=self.device).view(3, 1, 1) * (1 + some(-0.2, 0.2))[:, None, None]
         dark = torch.sigmoid((0.5 * skin - grey) / 8)
         pictures = torch.lerp(pictures, teeth, inside[:, None, None] * dark)

@@ -90,17 +90,18 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
             known[clip["file"]] = mouth_codes(net.eyes, clips, clip), *spoken(clip, clips)
         return known[clip["file"]]
 
-    def heard_of(clip: dict, at: np.ndarray, gain: float, margin: int) -> np.ndarray:
-        return audio.in_voice(clips.windows(clip, at, margin=margin), audio.usual_voice(clip["pitch"]), gain)
+    def heard_of(clip: dict, at: np.ndarray, margin: int) -> np.ndarray:
+        windows, gain = clips.windows(clip, at, margin=margin), known_of(clip)[2]
+        return audio.in_voice(windows, audio.usual_voice(clip["pitch"]), gain)
 
     loss = torch.zeros(())
     for step in tqdm(range(steps), desc="ear"):
         optimiser.param_groups[0]["lr"] = rate * 0.5 * (1 + math.cos(math.pi * step / steps))
         mels, codes = [], []
         for clip in clips.choose(CLIPS_A_BATCH):
-            seen, frames, gain = known_of(clip)
+            seen, frames, _ = known_of(clip)
             at = clips.rng.choice(frames, WINDOWS_A_CLIP)
-            mels.append(heard_of(clip, at, gain, MARGIN - SHIFT))
+            mels.append(heard_of(clip, at, MARGIN - SHIFT))
             codes.append(seen[at])
         mel = clips.vary_voice(torch.from_numpy(np.stack(mels)).to(device), voices).flatten(0, 1)[:, None]
         away = ear.each(mel) - torch.cat(codes)
@@ -112,7 +113,7 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
     some = clips.choose(SPREAD_CLIPS)
     with torch.no_grad():
         ear.spread.fill_(1)
-        sounds = (heard_of(c, np.arange(c["frames"]), known_of(c)[2], MARGIN) for c in some)
+        sounds = (heard_of(c, np.arange(c["frames"]), MARGIN) for c in some)
         heard = torch.cat([ear(torch.from_numpy(sound)[:, None].to(device)) for sound in sounds])
         seen = torch.cat([known_of(c)[0] for c in some])
         ear.spread.copy_(MOVEMENT * seen.std(dim=0) / heard.std(dim=0).clamp(min=1e-3))
