@@ -31,6 +31,7 @@ OWN_LIMIT = 3.0  # length of a person's own code
 TALKING = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
+BROAD = 4.0  # length of a photograph's code over which paint fades: 19 of 20 mouths of the training have shorter ones
 WIDER = 1.22  # of photographs: strangers' mouths shut and open less than they are told
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
@@ -292,7 +293,8 @@ def generate(
     warped once. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are bent by half a
     step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to three more passes
     follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths that are not seen to
-    move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last moved 1.2 times as far.
+    move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last moved 1.2 times as far;
+    broad smiles among them are painted in pauses only.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -334,4 +336,8 @@ def generate(
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
     made[still, :2] *= WIDER
+    if still.any():  # a smile's own teeth, bent, rather than paint over them, which is for shutting it
+        share = (1 + BROAD - net.eyes(pixels[still]).norm(dim=1)).clamp(0, 1)
+        share = share if pauses is None else torch.maximum(share, torch.from_numpy(pauses[still]).to(device))
+        made[still, 2] *= share[:, None, None]
     return made.cpu().numpy()

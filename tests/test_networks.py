@@ -205,6 +205,19 @@ def test_paint_is_hardly_greener_than_the_face():
     assert green(torch.from_numpy(generate(net, codes, faces))).max() <= limit
 
 
+def test_a_photographed_smile_is_painted_in_pauses_only():
+    """The sample's code is longer than 5: its teeth are bent and not painted over, unless nobody speaks."""
+    net = weights.load(weights.locate("compact").path)
+    codes = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
+    faces, still = np.repeat(sample_face()[None], 4, 0), np.array([False, True, True, True])
+    assert np.linalg.norm(wav2lip.see(net, faces[:1])) > 1 + wav2lip.BROAD
+    alpha = generate(net, codes, faces, still=still, pauses=np.array([0, 0, 0.5, 1], np.float32))[:, 2]
+    assert alpha[1].max() == 0 and alpha[[0, 2, 3]].max(axis=(1, 2)).min() > 0.2
+    grey = np.full_like(faces, 128)
+    assert np.linalg.norm(wav2lip.see(net, grey[:1])) < wav2lip.BROAD
+    assert generate(net, codes, grey, still=still)[1, 2].max() > 0
+
+
 def test_one_pass_is_told_what_the_source_lacks():
     net = weights.load(weights.locate("compact").path)
     face, heard = sample_face()[None], np.random.default_rng(0).normal(size=(1, 8)).astype(np.float32)
