@@ -33,9 +33,7 @@ USUAL_PITCH = 106.0  # Hz: of the man whom the bundled weights know best
 PITCH_SHARE = 0.1  # of how far a voice's pitch is from it, in octaves: so far its formants are
 PITCH_SECONDS, PITCH_WITHIN = 10, 60  # s that are looked at, from where it is loud on in the first minute
 PITCH_FRAME, LOUD = 1024, 30  # samples at a time; dB under the loudest
-FAINT = (
-    -3.0
-)  # mel level: a recording whose loudest is no louder stays as it is, from 12.5 dB above on it gets all its gain
+FAINT = -3.0  # mel level: a recording whose loudest is no louder stays as it is, 12.5 dB above it gets all its gain
 USUAL_LOUDNESS = -0.9  # mel level: of the GRID speakers whom the bundled weights know, from -1.3 to -0.5
 
 # Speech activity. The mouth opens before the voice is heard and closes after it.

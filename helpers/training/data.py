@@ -368,11 +368,12 @@ class Clips:
         line = (torch.arange(STORED, device=self.device) + 0.5) * 2 / STORED - 1
         x, y = line[None], line[:, None] - LIPS
         some = lambda low, high: self._uniform(batch, 1, 1, low=low, high=high) * strength  # noqa: E731
-        near = torch.exp(-((x / 0.42) ** 4) - (y / 0.3) ** 4) * (self._uniform(batch, 1, 1) < 0)
+        chosen = self._uniform(batch, 1, 1) < 0
+        near = torch.exp(-((x / 0.42) ** 4) - (y / 0.3) ** 4) * chosen
         pictures = crops.permute(0, 1, 4, 2, 3).float()
         grey = pictures.mean(dim=2, keepdim=True)
         skin = grey[:, :, :, CHEEK_ROWS, CHEEK_COLUMNS].mean(dim=(3, 4), keepdim=True)
-        inside = torch.exp(-((x / 0.26) ** 4) - (y / 0.13) ** 4) * (near.amax(dim=(1, 2)) > 0)[:, None, None]
+        inside = torch.exp(-((x / 0.26) ** 4) - (y / 0.13) ** 4) * chosen
         inside = inside * some(-1, 2).clamp(0, 1) * (y < some(0.0, 0.15))
         teeth = skin * torch.tensor(TEETH, device=self.device).view(3, 1, 1) * (1 + some(-0.2, 0.2))[:, None, None]
         dark = torch.sigmoid((0.5 * skin - grey) / 8)
