@@ -32,7 +32,7 @@ TALKING = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
 BROAD = 4.0  # length of a photograph's code over which paint fades: 19 of 20 mouths of the training have shorter ones
-WIDER = 1.22  # of photographs: strangers' mouths shut and open less than they are told
+WIDER = 1.3  # of photographs: strangers' mouths shut and open less than they are told
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 CHEEK_ROWS, CHEEK_COLUMNS = slice(36, 54), slice(30, 66)  # of the square: with the nose, above the paint
@@ -293,7 +293,7 @@ def generate(
     warped once. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are bent by half a
     step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to three more passes
     follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths that are not seen to
-    move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last moved 1.2 times as far;
+    move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last moved 1.3 times as far;
     broad smiles among them are painted in pauses only.
     """
     device = next(net.parameters()).device

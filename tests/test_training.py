@@ -13,7 +13,7 @@ from helpers import audio, blend, syncnet, wav2lip, weights
 from helpers.__main__ import main
 from helpers.errors import InputError, WeightsError
 from helpers.mouth_code import MARGIN
-from helpers.training import checkpoint, data, ear, evaluation, generator, restorer
+from helpers.training import checkpoint, data, ear, evaluation, generator, mouths, restorer
 
 
 @pytest.fixture(scope="module")
@@ -77,6 +77,46 @@ def test_wide_mouths_are_drawn_into_half_of_the_references(prepared):
     left, right = (made[:, 0, 77, part, 0].int().argmin(dim=1) for part in (slice(0, 64), slice(64, 128)))
     assert (left <= 52).all() and (right + 64 >= 73).all()
     assert 0.35 < ((left < 52) & (right + 64 > 73)).float().mean() < 0.6
+
+
+def drawn_mouth(half_height):
+    """Skin, an ellipse of lips, between them teeth above and the cavity below, ``(1, 1, 3, 128, 128)``; the teeth."""
+    line = torch.arange(128) + 0.5
+    x, y = line[None] - 64, line[:, None] - 77
+    face = torch.tensor([200.0, 160, 130])[:, None, None].repeat(1, 128, 128)
+    colours = ((14, half_height + 5, (190, 95, 95)), (11, half_height, (35, 20, 20)))
+    for width, height, colour in colours[: 1 + (half_height > 0)]:
+        face[:, torch.hypot(x / width, y / height) < 1] = torch.tensor(colour, dtype=torch.float32)[:, None]
+    teeth = (torch.hypot(x / 11, y / max(half_height, 1e-3)) < 1) & (y < 0)
+    face[:, teeth] = torch.tensor([140.0, 125, 95])[:, None]
+    return face[None, None], teeth
+
+
+def test_teeth_and_nothing_else_are_whitened():
+    face, teeth = drawn_mouth(4)
+    all_of_it = torch.ones(1, 1, 1, 1)
+    assert torch.equal(mouths.whiten(face, 0 * all_of_it), face)
+    before, after = (p.mean(dim=2)[0, 0] for p in (face, mouths.whiten(face, all_of_it)))
+    assert (after[teeth] > before[teeth] + 20).float().mean() > 0.8
+    brighter = after > before + 5
+    assert (brighter & teeth).sum() > 0.9 * brighter.sum() > 0
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0, 1.5])
+def test_open_mouths_open_wider_and_shut_ones_stay(share):
+    """The dark below the teeth grows by about the share of the mouth's 8 rows that is asked for; above and beside the
+    mouth nothing moves; the chin goes down with the lip."""
+    face, _ = drawn_mouth(4)
+    shut, _ = drawn_mouth(0)
+    face[..., 100, :] = shut[..., 100, :] = 90  # a line on the chin
+    wider = torch.full((1, 1, 1, 1), share)
+    assert torch.allclose(mouths.open_wider(shut, wider), shut, atol=1)
+    made = mouths.open_wider(face, wider)
+    dark = lambda p: int((p[0, 0, :, 69:90, 64].mean(dim=0) < 80).sum())  # noqa: E731
+    assert dark(made) - dark(face) == pytest.approx(7 * share, rel=0.3)
+    assert torch.allclose(made[..., :72, :], face[..., :72, :], atol=1)
+    assert torch.allclose(made[..., 60:80, :40], face[..., 60:80, :40], atol=1)
+    assert made[0, 0, 0, 96:, 64].argmin() > 4
 
 
 def test_a_little_another_voice_is_near_and_no_change_is_none(prepared):

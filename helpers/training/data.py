@@ -27,16 +27,16 @@ from ..errors import InputError
 from ..params import Params
 from ..syncnet import FACE_HALF, FRAMES
 from ..wav2lip import FACE
+from .mouths import CHEEK_COLUMNS, CHEEK_ROWS, MIDDLE, SIZE as STORED, open_wider, whiten
 
 FPS = Fraction(25)
-STORED = 128  # px, side of a stored crop; the middle 96 are the networks' square
 DETECT_EVERY = 5  # frames
 VOICES = 6  # mels a clip: its own and five changed ones
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 MOUTH_ROWS, MOUTH_COLUMNS = slice(64, 100), slice(40, 88)  # of a stored crop
-CHEEK_ROWS, CHEEK_COLUMNS = slice(52, 68), slice(40, 88)  # with the nose
 TEETH = (1.1, 1.05, 0.95)  # red, green, blue, of the skin's brightness
-LIPS = 2 * 77 / STORED - 1  # their middle's height in a stored crop, from -1 to 1
+LIPS = 2 * MIDDLE / STORED - 1  # their middle's height in a stored crop, from -1 to 1
+LAUGHING, WIDER = 0.4, 1.5  # share of mouths that are opened wider, and by how much of their opening at most
 CHOICES = 5  # of a reference, of which the one is taken whose mouth looks least like the target's
 LIGHT, DARK = -0.5, 0.9  # logarithms of gamma: the corpus has hardly any dark skin
 HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
@@ -261,8 +261,8 @@ class Clips:
 
         The references of five consecutive target frames are of the same clip: five consecutive frames (a moving
         source) or one frame five times (a still picture), half of the samples each; of five random choices those
-        whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of the augmentation; in the
-        references some mouths are drawn wide besides.
+        whose mouth looks least like the targets'. ``looks``, 0 to 1, is the strength of the augmentation; besides,
+        some teeth are whitened and some mouths opened wider, and some mouths of references drawn wide.
         """
         rows, five = [], np.arange(FRAMES)
         for clip in self.choose(clips):
@@ -274,7 +274,7 @@ class Clips:
         mouths = crops[:, :, :, MOUTH_ROWS, MOUTH_COLUMNS].short()
         unlike = (mouths[:, 1:] - mouths[:, :1]).abs().sum(dim=(2, 3, 4, 5))
         reference = crops[torch.arange(clips, device=self.device), 1 + unlike.argmax(dim=1)]
-        pictures = torch.cat((crops[:, 0], self._smile(reference, looks)), dim=1)
+        pictures = self._laugh(crops[:, 0], self._smile(reference, looks), looks)
         face = self.augment_faces(pictures, looks)
         return face[:, :FRAMES], face[:, FRAMES:], self.augment_faces(pictures[:, :FRAMES], looks)
 
@@ -359,6 +359,17 @@ class Clips:
             if noises[b] > 0:
                 face[b].add_(self._normal(*face.shape[1:]), alpha=float(noises[b]))
         return face.clamp_(0, 1)
+
+    def _laugh(self, targets: torch.Tensor, references: torch.Tensor, strength: float) -> torch.Tensor:
+        """Targets, then references ``uint8 (B, 2 n, 128, 128, 3)``: with bright teeth most of the time, and some mouths
+        open wider than any speaker of a corpus opens them."""
+        batch, n = targets.shape[:2]
+        pictures = torch.cat((targets, references), dim=1).permute(0, 1, 4, 2, 3).float()
+        white = self._uniform(batch, 1, 1, 1, low=-1, high=3).clamp(0, 1)
+        wide = self._uniform(batch, 2, 1, 1, low=-WIDER * (1 / LAUGHING - 1), high=WIDER).clamp(min=0)
+        pictures = whiten(pictures, strength * white)
+        pictures = open_wider(pictures, strength * wide.repeat_interleave(n, dim=1))
+        return pictures.round().to(torch.uint8).permute(0, 1, 3, 4, 2)
 
     def _smile(self, crops: torch.Tensor, strength: float) -> torch.Tensor:
         """Half of some crops ``uint8 (B, n, 128, 128, 3)`` with mouths drawn wider, higher and up at their corners, in

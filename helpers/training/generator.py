@@ -2,10 +2,11 @@
 
 The code is what the network's eyes see of the frame (see ``mouth_code``); in the end the ear learns to tell it from the
 sound. Losses: L1 that weighs the mouth most, differences of gradients and the local amount of detail (both for
-sharpness), total variation of the flow (no folds), a little on alpha (paint only where warping cannot do it), how far
-the sync expert's view of five redrawn frames is from that of the true ones, how far the code that the eyes of the
-averaged network see in the redrawn mouth is from the target's (cycle consistency, as in CycleGAN, Zhu et al., 2017),
-and later in the run a critic of the mouth (hinge loss and feature matching, as in pix2pixHD, Wang et al., 2018).
+sharpness), total variation of the flow (no folds), a little on alpha (paint only where warping cannot do it) and on
+half-transparent paint (hard edges), how far the sync expert's view of five redrawn frames is from that of the true
+ones, how far the code that the eyes of the averaged network see in the redrawn mouth is from the target's (cycle
+consistency, as in CycleGAN, Zhu et al., 2017), and later in the run a critic of the mouth (hinge loss and feature
+matching, as in pix2pixHD, Wang et al., 2018).
 
 The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
 own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
@@ -43,6 +44,7 @@ GRADIENT_WEIGHT = 0.5
 DETAIL_WEIGHT = 0.5
 FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
+CRISP_WEIGHT = 0.1  # of paint that covers neither all nor nothing
 LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
 CYCLE_WEIGHT = 0.08  # of how far the code that the eyes see in the redrawn mouth is from the target's
 CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
@@ -193,9 +195,11 @@ def train(
         made = warp_and_paint(source, maps)
         l1, gradient = picture_loss(made, target, importance)
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
+        half = (maps[:, 2] * (1 - maps[:, 2])).mean()
         missing = detail_error(made[..., ROWS, COLUMNS], target[..., ROWS, COLUMNS]).mean()
-        loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint + DETAIL_WEIGHT * missing
-        figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint, detail=missing)
+        loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + DETAIL_WEIGHT * missing
+        loss = loss + ALPHA_WEIGHT * paint + CRISP_WEIGHT * half
+        figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint, half=half, detail=missing)
         figures |= dict.fromkeys(("cycle", "likeness", "critic", "matching"), torch.zeros(()))
         if "cycle" not in without:
             with mixed_precision(device):
