@@ -69,7 +69,7 @@ def whiten(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
 
 
 def open_wider(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Mouths that stand open, wider by a share ``(B, 1, 1, 1)`` of how far they do.
+    """Mouths that stand open, wider by a share ``(B, n or 1, 1, 1)`` of how far they do.
 
     They are cut at the middle of what is inside; what is below goes down with the chin, a dark cavity fills the gap.
     """
