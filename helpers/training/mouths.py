@@ -32,22 +32,22 @@ def _axes(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return line[None] - SIZE / 2, line[:, None] - MIDDLE
 
 
-def _redness(pictures: torch.Tensor, axis: int) -> torch.Tensor:
-    red, green, blue = pictures.unbind(axis)
+def _redness(pictures: torch.Tensor) -> torch.Tensor:
+    red, green, blue = pictures.unbind(dim=2)
     return (red - (green + blue) / 2) / (red + green + blue + 8)
 
 
 def cheeks(pictures: torch.Tensor) -> torch.Tensor:
-    """Mean colour of cheeks and nose, ``(B, n, 3)``."""
-    return pictures[..., CHEEK_ROWS, CHEEK_COLUMNS].mean(dim=(3, 4))
+    """Mean colour of cheeks and nose, ``(B, n, 3, 1, 1)``."""
+    return pictures[..., CHEEK_ROWS, CHEEK_COLUMNS].mean(dim=(3, 4), keepdim=True)
 
 
 def inside(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
     """Teeth, cavity (0 to 1) and brightness over the cheeks', ``(B, n, 128, 128)`` each."""
     x, y = _axes(pictures)
     skin = cheeks(pictures)
-    brightness = pictures.mean(dim=2) / skin.mean(dim=2)[..., None, None]
-    redder = _redness(pictures, 2) - _redness(skin, 2)[..., None, None]
+    brightness = pictures.mean(dim=2) / skin.mean(dim=2)
+    redder = _redness(pictures) - _redness(skin)
     lips = step(redder, *REDDER) * step(1.2 - torch.hypot(x / 20, (y - 2) / 10), 0, 0.25)
     above = F.max_pool2d(F.pad(lips, (0, 0, REACH, 0)), (REACH + 1, 1), 1)
     below = F.max_pool2d(F.pad(lips, (0, 0, 0, REACH)), (REACH + 1, 1), 1)
@@ -60,9 +60,9 @@ def inside(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 def whiten(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     """Teeth brighter and less yellow, cavities darker, by a share ``(B, 1, 1, 1)``."""
     teeth, cavity, brightness = inside(pictures)
-    skin = cheeks(pictures)[..., None, None]
-    light = 0.6 + 0.4 * skin / skin.mean(dim=2, keepdim=True)
-    white = skin.mean(dim=2, keepdim=True) * light * pictures.new_tensor(TEETH).view(3, 1, 1)
+    skin = cheeks(pictures)
+    light = 0.6 * skin.mean(dim=2, keepdim=True) + 0.4 * skin
+    white = light * pictures.new_tensor(TEETH).view(3, 1, 1)
     white = white * (0.5 + 0.6 * step(brightness, 0.42, 0.68))[:, :, None]
     pictures = torch.lerp(pictures, white, (share * teeth)[:, :, None])
     return (pictures * (1 - 0.45 * share * cavity * (1 - teeth))[:, :, None]).clamp(0, 255)
@@ -90,6 +90,6 @@ def open_wider(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     grid = torch.stack(((x / (SIZE / 2)).expand_as(rows), rows / (SIZE / 2) - 1), dim=-1)
     moved = F.grid_sample(pictures.flatten(0, 1), grid.flatten(0, 1), padding_mode="border", align_corners=False)
     gap = step(down - below, -0.6, 0.6) * step(below, -0.6, 0.6) * step(down, 0.5, 1.5)
-    dark = cheeks(pictures)[..., None, None] * pictures.new_tensor(CAVITY).view(3, 1, 1)
+    dark = cheeks(pictures) * pictures.new_tensor(CAVITY).view(3, 1, 1)
     dark = dark * (1 + 0.5 * (below / down.clamp(min=1)).clamp(0, 1))[:, :, None]
     return torch.lerp(moved.view_as(pictures), dark, gap[:, :, None])
