@@ -65,6 +65,10 @@ def _train(args: argparse.Namespace) -> None:
 
     if not 0.1 <= args.width <= 4:
         raise ParameterError(f"--width {args.width:g} is outside 0.1 to 4; 1 is the bundled generator's")
+    if not 0 < args.new_weights <= 1:
+        raise ParameterError(f"--new-weights {args.new_weights:g} is outside 0 to 1; 1 leaves nothing of --start")
+    if not args.start and (args.new_weights < 1 or "eyes" in args.without):
+        raise ParameterError("--new-weights and --without eyes keep something of other weights; give these as --start")
     out = Path(args.out)
     prepared = out / "prepared"
     start = Path(args.start) if args.start else None
@@ -78,7 +82,7 @@ def _train(args: argparse.Namespace) -> None:
         path = sync_expert.train(prepared, out, args.steps, args.minutes, args.every, start)
     else:
         expert = Path(args.expert) if args.expert else out / "sync-compact.safetensors"
-        how = dict(width=args.width, without=args.without)
+        how = dict(width=args.width, without=args.without, new_weights=args.new_weights)
         path = generator.train(prepared, expert, out, args.steps, args.minutes, args.every, start, **how)
     print(json.dumps(dict(weights=str(path))))
 
@@ -194,6 +198,9 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--width", type=float, default=1.0, help="of a new generator (1: the bundled one's)")
     train.add_argument(
         "--without", nargs="+", default=(), choices=TRAINING_PARTS, help="train the generator without some of its parts"
+    )
+    train.add_argument(
+        "--new-weights", type=float, default=1.0, help="their share in the generator, the rest being those of --start"
     )
     train.set_defaults(work=_train)
     known = commands.add_parser("weights", help="what weights are known and here; download them; check them")

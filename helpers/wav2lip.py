@@ -32,10 +32,11 @@ TALKING = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
 VOICES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
 BROAD = 4.0  # length of a photograph's code over which paint fades: 19 of 20 mouths of the training have shorter ones
-WIDER = 1.3  # of photographs: strangers' mouths shut and open less than they are told
+WIDER = 1.45  # of photographs: strangers' mouths shut and open less than they are told
 LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 CHEEK_ROWS, CHEEK_COLUMNS = slice(36, 54), slice(30, 66)  # of the square: with the nose, above the paint
+BROWS, CHEEKS = 32, 48  # rows of the square: what is above the one is not bent, what is below the other fully
 TINT = 0.02  # of full scale: how much greener than they paint may be
 TOLD_LIMIT = 3.0  # of what a later pass is told: more than any mouth shows tears lips and teeth
 
@@ -290,22 +291,25 @@ def generate(
     look how the mouth stands, less the person's ``own`` code (``float32 (B, 8)`` or ``(8,)``, see ``own_code``), and
     what is missing of what the ear hears is added to what is told. So a pass takes away what the last one left of the
     source's mouth, and faces that move little when told are told more. The passes' maps are chained: the frame is
-    warped once. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are bent by half a
-    step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to three more passes
-    follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths that are not seen to
-    move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last moved 1.3 times as far;
-    broad smiles among them are painted in pauses only.
+    warped once. The flow is that of the lower face: of the training's targets the network has also learnt how heads
+    move, which no sound tells. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are
+    bent by half a step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to
+    three more passes follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths
+    that are not seen to move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last
+    moved 1.45 times as far; broad smiles among them are painted in pauses only.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
     pixels = _pixels(net, faces[..., ::-1].copy() if upstream else faces)
     heard = torch.from_numpy(sound).to(device, non_blocking=True)
+    bends = ((torch.arange(FACE, device=device) - BROWS) / (CHEEKS - BROWS)).clamp(0, 1)[:, None]
 
     @torch.autocast(device.type, precision, enabled=precision != torch.float32)
     def draw(faces: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
         both = network_input(faces, faces).contiguous(memory_format=torch.channels_last)
         made = (net(told, both) if upstream else net.draw(told, both)).float()
         if not upstream:
+            made[:, :2] *= bends
             made[:, 4] = torch.minimum(made[:, 4], (made[:, 3] + made[:, 5]) / 2 + greenest(faces)[:, None, None])
         return made
 

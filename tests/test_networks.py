@@ -151,7 +151,7 @@ def test_sound_moves_the_mouth(precision):
     pixels = torch.from_numpy(face).permute(2, 0, 1).float().expand(len(codes), 3, 96, 96)
     maps[:, 3:] *= 255
     moves = warp_and_paint(pixels, maps).std(dim=0).mean(dim=0)
-    assert moves[52:72, 34:62].mean() > max(3 * moves[20:40, 20:76].mean(), 4)
+    assert moves[52:72, 34:62].mean() > max(10 * moves[20:40, 20:76].mean(), 4) and moves[:32].max() < 1
 
 
 def test_an_ear_is_a_mean_over_places_and_encoders():
@@ -227,7 +227,9 @@ def test_one_pass_is_told_what_the_source_lacks():
     lacks = (code + torch.from_numpy(own) - net.eyes(pixels)).clamp(-3, 3)
     told = net.draw(code + LEAN * lacks, network_input(pixels, pixels))
     made = torch.from_numpy(generate(net, heard, face, passes=1, own=own))
-    assert torch.allclose(made[:, :3], told[:, :3], atol=1e-4)  # flow and alpha; the paint's green is limited
+    lower = made[..., wav2lip.CHEEKS :, :]
+    assert torch.allclose(lower[:, :3], told[:, :3, wav2lip.CHEEKS :], atol=1e-4)  # the paint's green is limited
+    assert (made[:, :2, : wav2lip.BROWS] == 0).all()  # eyes and brows stay
     assert not torch.allclose(net.draw(code, network_input(pixels, pixels))[:, :3], told[:, :3], atol=1e-3)
 
 
@@ -358,8 +360,8 @@ def test_photographed_mouths_get_one_pass_more_and_are_moved_further():
     usual, more = (generate(net, codes, faces, passes=n, lent=lent) for n in (2, 3))
     made = generate(net, codes, faces, passes=2, lent=lent, still=still)
     assert np.allclose(made[0, :2], wav2lip.WIDER * more[0, :2], atol=1e-4)
-    assert np.allclose(made[0, 2:], more[0, 2:], atol=1e-4) and not np.allclose(made[0], usual[0], atol=1e-2)
-    assert np.allclose(made[1:], usual[1:], atol=1e-4)
+    assert np.allclose(made[0, 2:], more[0, 2:], atol=5e-4) and not np.allclose(made[0], usual[0], atol=1e-2)
+    assert np.allclose(made[1:], usual[1:], atol=5e-4)
 
 
 def test_pauses_shut_the_mouth_of_their_own_frames_only():

@@ -122,7 +122,7 @@ def test_a_lent_mouth_is_bent_by_half_a_step():
     pauses = np.array([0, 1, 0], np.float32)  # the most shut of the person's own mouths is chosen for them
     made = wav2lip.generate(net, codes, pictures, passes=2, lent=lent, pauses=pauses)
     assert np.abs(made[1, :2] - 0.5 * one[1, :2]).max() < 1e-5 and (made[1, 2] == 0).all()
-    assert np.abs(made[[0, 2]] - two[[0, 2]]).max() < 1e-4
+    assert np.abs(made[[0, 2]] - two[[0, 2]]).max() < 5e-4
 
 
 @pytest.fixture(scope="module")

@@ -48,6 +48,18 @@ class Averaged:
         get_ema_multi_avg_fn(decay)(mine, theirs, None)
 
 
+@torch.no_grad()
+def average_with(net: nn.Module, start: nn.Module, share: float) -> None:
+    """Weights of a network: ``share`` of its own, the rest of those that its training started from.
+
+    What it knew of pictures unlike the training's is kept so (WiSE-FT, Wortsman et al., 2022).
+    """
+    theirs = start.state_dict()
+    for name, value in net.state_dict().items():
+        if value.is_floating_point():
+            value.lerp_(theirs[name].to(value), 1 - share)
+
+
 def save_weights(net: nn.Module, path: str | os.PathLike, **facts) -> None:
     """State dict as float16 safetensors, with ``facts`` in its header; the file takes its name when complete."""
     path = Path(path)

@@ -257,7 +257,7 @@ class Clips:
         return mel.flatten(0, 1)[:, None], face.reshape(clips * windows, 3 * FRAMES, FACE - FACE_HALF, FACE)
 
     def generator_batch(self, clips: int = 8, looks: float = 1.0) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        """Target, reference, and the target in another look, ``(B, 5, 3, 96, 96)`` each.
+        """Target, reference, and the target in another look and with other teeth, ``(B, 5, 3, 96, 96)`` each.
 
         The references of five consecutive target frames are of the same clip: five consecutive frames (a moving
         source) or one frame five times (a still picture), half of the samples each; of five random choices those
@@ -275,8 +275,8 @@ class Clips:
         unlike = (mouths[:, 1:] - mouths[:, :1]).abs().sum(dim=(2, 3, 4, 5))
         reference = crops[torch.arange(clips, device=self.device), 1 + unlike.argmax(dim=1)]
         pictures = self._laugh(crops[:, 0], self._smile(reference, looks), looks)
-        face = self.augment_faces(pictures, looks)
-        return face[:, :FRAMES], face[:, FRAMES:], self.augment_faces(pictures[:, :FRAMES], looks)
+        face = self.augment_faces(pictures[:, : 2 * FRAMES], looks)
+        return face[:, :FRAMES], face[:, FRAMES:], self.augment_faces(pictures[:, 2 * FRAMES :], looks)
 
     def _uniform(self, *shape: int, low: float = -1.0, high: float = 1.0) -> torch.Tensor:
         return torch.rand(shape, generator=self.torch_rng, device=self.device) * (high - low) + low
@@ -361,13 +361,14 @@ class Clips:
         return face.clamp_(0, 1)
 
     def _laugh(self, targets: torch.Tensor, references: torch.Tensor, strength: float) -> torch.Tensor:
-        """Targets, then references ``uint8 (B, 2 n, 128, 128, 3)``: with bright teeth most of the time, and some mouths
-        open wider than any speaker of a corpus opens them."""
+        """Targets, references, and targets again ``uint8 (B, 3 n, 128, 128, 3)``: with bright teeth most of the time,
+        those of the last independent of the first's, and some mouths open wider than any speaker of a corpus opens
+        them."""
         batch, n = targets.shape[:2]
-        pictures = torch.cat((targets, references), dim=1).permute(0, 1, 4, 2, 3).float()
-        white = self._uniform(batch, 1, 1, 1, low=-1, high=3).clamp(0, 1)
-        wide = self._uniform(batch, 2, 1, 1, low=-WIDER * (1 / LAUGHING - 1), high=WIDER).clamp(min=0)
-        pictures = whiten(pictures, strength * white)
+        pictures = torch.cat((targets, references, targets), dim=1).permute(0, 1, 4, 2, 3).float()
+        white = self._uniform(batch, 2, 1, 1, low=-0.5, high=4.5).clamp(0, 1)[:, [0, 0, 1]]
+        wide = self._uniform(batch, 2, 1, 1, low=-WIDER * (1 / LAUGHING - 1), high=WIDER).clamp(min=0)[:, [0, 1, 0]]
+        pictures = whiten(pictures, strength * white.repeat_interleave(n, dim=1))
         pictures = open_wider(pictures, strength * wide.repeat_interleave(n, dim=1))
         return pictures.round().to(torch.uint8).permute(0, 1, 3, 4, 2)
 

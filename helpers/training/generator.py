@@ -5,18 +5,21 @@ sound. Losses: L1 that weighs the mouth most, differences of gradients and the l
 sharpness), total variation of the flow (no folds), a little on alpha (paint only where warping cannot do it) and on
 half-transparent paint (hard edges), how far the sync expert's view of five redrawn frames is from that of the true
 ones, how far the code that the eyes of the averaged network see in the redrawn mouth is from the target's (cycle
-consistency, as in CycleGAN, Zhu et al., 2017), and later in the run a critic of the mouth (hinge loss and feature
-matching, as in pix2pixHD, Wang et al., 2018).
+consistency, as in CycleGAN, Zhu et al., 2017), and later in the run a critic that tells true mouths from redrawn ones:
+told by L1 alone, teeth, which may be in one place or another, come out as their mean, a soft brown. It compares the two
+(relativistic pairing, Jolicoeur-Martineau, 2018, with the gradient penalties of Huang et al., "The GAN is dead", 2024)
+and pulls with a set share of the picture losses' force on the redrawn picture (as in VQGAN, Esser et al., 2021), at
+the paint alone: heard by the flow, it tears strangers' lips.
 
 The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
 own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
-the mouth that it should replace in a moving clip. Half of a batch is at a run's second pass (see ``wav2lip.generate``):
+the mouth that it should replace in a moving clip. Half of a batch is at later passes of a run (``wav2lip.generate``):
 the reference is drawn already, and the code told is corrected by what the eyes find missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from pathlib import Path
 
 import cv2
@@ -24,13 +27,12 @@ import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.parametrizations import spectral_norm
 
 from .. import weights
 from ..errors import WeightsError
 from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
-from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, warp_and_paint
-from .checkpoint import Averaged, mixed_precision, run_training, save_weights
+from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, warp, warp_and_paint
+from .checkpoint import Averaged, average_with, mixed_precision, run_training, save_weights
 from .data import Clips
 from .ear import STEPS as EAR_STEPS, fit as fit_ear
 from .losses import detail_error, gradient_error
@@ -48,11 +50,14 @@ CRISP_WEIGHT = 0.1  # of paint that covers neither all nor nothing
 LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
 CYCLE_WEIGHT = 0.08  # of how far the code that the eyes see in the redrawn mouth is from the target's
 CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
-CRITIC_START = 0.35  # share of the run after which the critic is heard
+CRITIC_START = dict(new=0.35, start=0.05)  # share of the run after which the critic is heard
 CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
-CRITIC_RATE = 4e-4
-CRITIC_WEIGHT = 0.03
-MATCHING_WEIGHT = 0.1
+CRITIC_RATE = 1e-3
+CRITIC_SHARE = 1.0  # of the force of L1, gradient and detail on the drawn picture
+CRITIC_GROWS = 0.1  # share of the run over which it comes to that
+PENALTY, PENALTY_EVERY = 0.002, 8  # of the critic's steepness; steps
+NOISE = 0.02  # on what the critic sees: a camera's noise cannot be redrawn
+DRAWN = (4, 2, 1)  # eighths of a batch that are at a second, third and fourth pass
 ROWS, COLUMNS = slice(40, 88), slice(24, 72)  # of the square: the mouth and the chin's edge
 EASY = 0.3  # share of the run over which augmentation grows to its full strength
 STRIP_CLIPS = 4
@@ -80,25 +85,33 @@ def flow_roughness(flow: torch.Tensor) -> torch.Tensor:
 
 
 class MouthCritic(nn.Module):
-    """True mouth or redrawn one, patch by patch, given the reference's mouth: a measure of teeth, edges and colour.
+    """True mouth or redrawn one, patch by patch: a measure of teeth, edges and colour.
 
-    ``forward(pictures, references)``, both ``(B, 3, 96, 96)``, gives the features of each layer; the last are the
-    opinions ``(B, 1, 12, 12)``, positive for true.
+    ``forward(pictures (B, 3, 96, 96))`` gives its opinions ``(B, 1, 12, 12)``, higher for true; they weigh ``weights``,
+    of mean 1.
     """
 
     def __init__(self):
         super().__init__()
-        conv = lambda cin, cout, stride: spectral_norm(nn.Conv2d(cin, cout, 3, stride, 1))  # noqa: E731
-        self.layers = nn.ModuleList([conv(24, 48, 1), conv(48, 96, 2), conv(96, 128, 1), conv(128, 1, 1)])
+        conv = lambda cin, cout, stride: nn.Sequential(nn.Conv2d(cin, cout, 3, stride, 1), nn.LeakyReLU(0.2))  # noqa: E731
+        self.layers = nn.Sequential(conv(12, 64, 1), conv(64, 128, 2), conv(128, 128, 1), nn.Conv2d(128, 1, 3, 1, 1))
+        weights = F.avg_pool2d((mouth_weights() - 1)[None, ROWS, COLUMNS], 4)
+        self.register_buffer("weights", weights / weights.mean())
 
-    def forward(self, pictures: torch.Tensor, references: torch.Tensor) -> list[torch.Tensor]:
-        x = torch.cat((pictures, references), dim=1)[..., ROWS, COLUMNS]
-        x = F.pixel_unshuffle(x * 4 - 2, 2).contiguous(memory_format=torch.channels_last)
-        features = []
-        for layer in self.layers[:-1]:
-            x = F.leaky_relu(layer(x), 0.2)
-            features.append(x)
-        return [*features, self.layers[-1](x).float()]
+    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
+        x = pictures[..., ROWS, COLUMNS]
+        x = x + NOISE * torch.randn_like(x)
+        return self.layers(F.pixel_unshuffle(x * 4 - 2, 2)).float()
+
+    def doubt(self, better: torch.Tensor, worse: torch.Tensor) -> torch.Tensor:
+        """Loss of the opinion that the mouths of some pictures are better than those of others."""
+        return (self.weights * F.softplus(self(worse) - self(better))).mean()
+
+    def steepness(self, pictures: torch.Tensor) -> torch.Tensor:
+        """Squared length of the gradient of a picture's mean opinion, the mean over pictures."""
+        pictures = pictures.detach().requires_grad_(True)
+        opinion = (self.weights * self(pictures)).mean(dim=(1, 2, 3)).sum()
+        return torch.autograd.grad(opinion, pictures, create_graph=True)[0].square().sum(dim=(1, 2, 3)).mean()
 
 
 def far_reference(clips: Clips, clip: dict) -> int:
@@ -108,14 +121,17 @@ def far_reference(clips: Clips, clip: dict) -> int:
 
 
 def drawn_before(
-    net: CompactWav2Lip, code: torch.Tensor, told: torch.Tensor, faces: torch.Tensor, count: int
+    net: CompactWav2Lip, code: torch.Tensor, told: torch.Tensor, faces: torch.Tensor, counts: Sequence[int]
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Faces ``(B, 3, 96, 96)`` and codes told, the first ``count`` of them as they are when a second pass begins."""
-    with torch.no_grad():
-        first = faces[:count]
-        made = warp_and_paint(first, net.draw(told[:count], network_input(first, first)).float())
-        lacks = net.missing(code[:count], made)
-    return torch.cat((made, faces[count:])), torch.cat((told[:count] + lacks, told[count:]))
+    """Faces ``(B, 3, 96, 96)`` and codes told, as they are when a second pass begins for the first ``counts[0]``, a
+    third for the first ``counts[1]`` and so on."""
+    for count in counts:
+        with torch.no_grad():
+            first = faces[:count]
+            made = warp_and_paint(first, net.draw(told[:count], network_input(first, first)).float())
+            lacks = net.missing(code[:count], made)
+        faces, told = torch.cat((made, faces[count:])), torch.cat((told[:count] + lacks, told[count:]))
+    return faces, told
 
 
 @torch.no_grad()
@@ -159,11 +175,13 @@ def train(
     width: float = 1.0,
     without: Collection[str] = (),
     seed: int = 0,
+    new_weights: float = 1.0,
 ) -> Path:
     """Train on a prepared folder with a trained expert; returns ``out/wav2lip-compact.safetensors``.
 
     ``start`` names weights to go on from: then with full augmentation from the first step. ``width`` is that of a new
-    network, ``without`` names some of ``params.TRAINING_PARTS`` to leave out.
+    network, ``without`` names some of ``params.TRAINING_PARTS`` to leave out: without "eyes", these and the ear stay as
+    they are. ``new_weights`` is their share in the result, the rest are those of ``start``.
     Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``.
     """
     torch.manual_seed(seed)
@@ -175,32 +193,36 @@ def train(
     if not isinstance(net, CompactWav2Lip):
         raise WeightsError(f"{start} holds no compact lip-sync network; training goes on from such a one only")
     net = net.to(device, memory_format=torch.channels_last)
-    drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder")]
+    net.eyes.requires_grad_("eyes" not in without)
+    drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder") and p.requires_grad]
     optimiser = torch.optim.AdamW(drawing, lr=rate, weight_decay=0.01, fused=True)
     averaged = Averaged(net)
     critic = MouthCritic().to(device, memory_format=torch.channels_last)
     critic_optimiser = torch.optim.AdamW(critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99), fused=True)
     importance = mouth_weights().to(device)
+    drawn = [count * share // 8 * FRAMES for share in DRAWN]
+    critic_start = CRITIC_START["start" if start else "new"]
     (out / "strips").mkdir(parents=True, exist_ok=True)
 
     def one_step(step: int, share: float) -> dict:
         net.train()
+        net.eyes.train("eyes" not in without)
         looks = 0.0 if "looks" in without else 1.0 if start else min(1.0, share / EASY)
         target, reference, seen = (t.flatten(0, 1) for t in clips.generator_batch(count, looks))
         with mixed_precision(device):
             code = net.eyes(seen)
             told = code + CODE_NOISE * torch.randn_like(code)
-            source, told = drawn_before(averaged.net, code, told, reference, count // 2 * FRAMES)
+            source, told = drawn_before(averaged.net, code, told, reference, drawn)
             maps = net.draw(told, network_input(source, source).to(memory_format=torch.channels_last))
         made = warp_and_paint(source, maps)
         l1, gradient = picture_loss(made, target, importance)
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
         half = (maps[:, 2] * (1 - maps[:, 2])).mean()
         missing = detail_error(made[..., ROWS, COLUMNS], target[..., ROWS, COLUMNS]).mean()
-        loss = l1 + GRADIENT_WEIGHT * gradient + FLOW_WEIGHT * rough + DETAIL_WEIGHT * missing
-        loss = loss + ALPHA_WEIGHT * paint + CRISP_WEIGHT * half
+        picture = l1 + GRADIENT_WEIGHT * gradient + DETAIL_WEIGHT * missing
+        loss = picture + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint + CRISP_WEIGHT * half
         figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint, half=half, detail=missing)
-        figures |= dict.fromkeys(("cycle", "likeness", "critic", "matching"), torch.zeros(()))
+        figures |= dict.fromkeys(("cycle", "likeness", "critic", "steepness"), torch.zeros(()))
         if "cycle" not in without:
             with mixed_precision(device):
                 figures["cycle"] = (averaged.net.eyes(made) - code.detach()).square().mean()
@@ -212,23 +234,27 @@ def train(
                     wanted = expert.embed_faces(_stacks(target))
             figures["likeness"] = (video * wanted).sum(dim=1).mean()
             loss = loss + LIKENESS_WEIGHT * (1 - figures["likeness"])
-        if share >= CRITIC_START and steps >= CRITIC_NEEDS and "critic" not in without:
+        if share >= critic_start and steps >= CRITIC_NEEDS and "critic" not in without:
             with mixed_precision(device):
-                true = critic(target, reference)
-                false = critic(made.detach(), reference)
-            critic_loss = F.relu(1 - true[-1]).mean() + F.relu(1 + false[-1]).mean()
+                figures["critic"] = critic.doubt(target, made.detach())
+            if step % PENALTY_EVERY == 0:
+                steep = critic.steepness(target) + critic.steepness(made)
+                figures["steepness"] = PENALTY * PENALTY_EVERY * steep
             critic_optimiser.zero_grad()
-            critic_loss.backward()
+            (figures["critic"] + figures["steepness"]).backward()
             critic_optimiser.step()
             critic.requires_grad_(False)
+            bent = warp(source, maps[:, :2].detach())
+            painted = torch.lerp(bent, maps[:, 3:], maps[:, 2:3])
             with mixed_precision(device):
-                judged = critic(made, reference)
-                with torch.no_grad():
-                    true = critic(target, reference)
+                fooled = critic.doubt(painted, target)
             critic.requires_grad_(True)
-            matching = sum((a - b).abs().mean() for a, b in zip(judged[:-1], true[:-1], strict=True))
-            loss = loss - CRITIC_WEIGHT * judged[-1].mean() + MATCHING_WEIGHT * matching
-            figures |= dict(critic=critic_loss, matching=matching)
+            pulls = [
+                torch.autograd.grad(x, at, retain_graph=True)[0].norm()
+                for x, at in ((picture, made), (fooled, painted))
+            ]
+            grown = min(1.0, (share - critic_start) / CRITIC_GROWS)
+            loss = loss + grown * CRITIC_SHARE * pulls[0] / pulls[1].clamp(min=1e-9) * fooled
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
@@ -245,6 +271,9 @@ def train(
 
     done = run_training(out, "generator", net, optimiser, averaged, steps, one_step, validate, every, minutes)
     path = out / "wav2lip-compact.safetensors"
-    fit_ear(averaged.net, clips, min(EAR_STEPS, steps), rate, float("voices" not in without))
+    if start and new_weights < 1:
+        average_with(averaged.net, weights.load(start).to(device), new_weights)
+    if "eyes" not in without:
+        fit_ear(averaged.net, clips, min(EAR_STEPS, steps), rate, float("voices" not in without))
     save_weights(averaged.net, path, architecture="CompactWav2Lip", width=net.width, steps=done)
     return path

@@ -15,8 +15,13 @@ MIDDLE = 77  # px: row of the lips' middle
 CHEEK_ROWS, CHEEK_COLUMNS = slice(52, 68), slice(40, 88)  # with the nose
 REACH = 7  # px: how thick a lip may be, and how far apart teeth and lips
 REDDER = (0.025, 0.05)  # than the cheeks: lips
-TEETH = (1.04, 1.0, 0.95)  # red, green, blue of white teeth in white light, of the cheeks' brightness
+WHITE = (1.04, 1.0, 0.95)  # red, green, blue of white teeth in white light, of the cheeks' brightness
 CAVITY = (0.32, 0.18, 0.17)  # red, green, blue, of the cheeks' colour
+OPEN = (12, 40)  # px squared: area inside a mouth that hardly stands open, and inside one that does
+HIGHEST = 14  # px: mean height of what is inside
+LOWER_LIP = (6, 26)  # px below the cut: what goes down has the lip's shape before, the jaw's after
+CHIN = (34, 51)  # px below the cut: what is below the chin goes down less, by NECK
+NECK = 0.6
 JAW = 30  # px: half of its width
 
 
@@ -58,11 +63,11 @@ def inside(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, torch.Te
 
 
 def whiten(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
-    """Teeth brighter and less yellow, cavities darker, by a share ``(B, 1, 1, 1)``."""
+    """Teeth brighter and less yellow, cavities darker, by a share ``(B, n or 1, 1, 1)``."""
     teeth, cavity, brightness = inside(pictures)
     skin = cheeks(pictures)
     light = 0.6 * skin.mean(dim=2, keepdim=True) + 0.4 * skin
-    white = light * pictures.new_tensor(TEETH).view(3, 1, 1)
+    white = light * pictures.new_tensor(WHITE).view(3, 1, 1)
     white = white * (0.5 + 0.6 * step(brightness, 0.42, 0.68))[:, :, None]
     pictures = torch.lerp(pictures, white, (share * teeth)[:, :, None])
     return (pictures * (1 - 0.45 * share * cavity * (1 - teeth))[:, :, None]).clamp(0, 255)
@@ -81,11 +86,11 @@ def open_wider(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     mean = lambda values: (mask * values).sum(dim=(2, 3), keepdim=True) / area.clamp(min=1)  # noqa: E731
     centre, cut = mean(x), mean(y)
     half = 1.9 * mean((x - centre) ** 2).sqrt() + 3.5
-    down = share * step(area, 12, 40) * (area / (1.5 * half)).clamp(max=14)
+    down = share * step(area, *OPEN) * (area / (1.5 * half)).clamp(max=HIGHEST)
     below = y - cut
     at_lips = (1 - ((x - centre) / half) ** 2).clamp(min=0).sqrt()
     at_jaw = torch.exp(-(((x - centre) / JAW) ** 4))
-    down = down * torch.lerp(at_lips, at_jaw, step(below, 6, 26)) * (1 - 0.6 * step(below, 34, 51))
+    down = down * torch.lerp(at_lips, at_jaw, step(below, *LOWER_LIP)) * (1 - NECK * step(below, *CHIN))
     rows = torch.where(below > 0, (below - down).clamp(min=0), below) + cut + MIDDLE
     grid = torch.stack(((x / (SIZE / 2)).expand_as(rows), rows / (SIZE / 2) - 1), dim=-1)
     moved = F.grid_sample(pictures.flatten(0, 1), grid.flatten(0, 1), padding_mode="border", align_corners=False)
