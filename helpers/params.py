@@ -21,7 +21,7 @@ SAMPLE = ROOT / "notebooks" / "sample"
 FACES = ("largest", "left", "right", "center", "all")
 NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")  # of a run; 04_train stands alone
 TRAINING_NOTEBOOK = "04_train"
-TRAINING_PARTS = ("looks", "voices", "expert", "critic", "cycle", "eyes")  # the generator's training can do without
+TRAINING_PARTS = ("looks", "voices", "expert", "critic", "cycle", "eyes")  # of the generator's training, to leave out
 
 
 def _p(

@@ -249,12 +249,10 @@ def train(
             with mixed_precision(device):
                 fooled = critic.doubt(painted, target)
             critic.requires_grad_(True)
-            pulls = [
-                torch.autograd.grad(x, at, retain_graph=True)[0].norm()
-                for x, at in ((picture, made), (fooled, painted))
-            ]
+            force = lambda x, at: torch.autograd.grad(x, at, retain_graph=True)[0].norm()  # noqa: E731
             grown = min(1.0, (share - critic_start) / CRITIC_GROWS)
-            loss = loss + grown * CRITIC_SHARE * pulls[0] / pulls[1].clamp(min=1e-9) * fooled
+            pull = CRITIC_SHARE * grown * force(picture, made) / force(fooled, painted).clamp(min=1e-9)
+            loss = loss + pull * fooled
         optimiser.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
