@@ -155,8 +155,13 @@ def warp_and_paint(faces: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
     """Faces ``(B, 3, S, S)`` warped by a compact network's maps ``(B, 6, 96, 96)`` and painted: ``(B, 3, S, S)``."""
     if faces.shape[-1] != maps.shape[-1]:
         maps = F.interpolate(maps, size=faces.shape[-2:], mode="bilinear", align_corners=False)
+    return paint_over(warp(faces, maps[:, :2]), maps)
+
+
+def paint_over(pictures: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
+    """Pictures ``(B, 3, S, S)`` under the paint of maps ``(B, 6, S, S)``."""
     alpha = maps[:, 2:3]
-    return warp(faces, maps[:, :2]) * (1 - alpha) + maps[:, 3:] * alpha
+    return pictures * (1 - alpha) + maps[:, 3:] * alpha
 
 
 def chain_maps(first: torch.Tensor, second: torch.Tensor) -> torch.Tensor:

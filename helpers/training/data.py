@@ -27,7 +27,7 @@ from ..errors import InputError
 from ..params import Params
 from ..syncnet import FACE_HALF, FRAMES
 from ..wav2lip import FACE
-from .mouths import CHEEK_COLUMNS, CHEEK_ROWS, MIDDLE, SIZE as STORED, open_wider, whiten
+from .mouths import MIDDLE, SIZE as STORED, cheeks, open_wider, whiten
 
 FPS = Fraction(25)
 DETECT_EVERY = 5  # frames
@@ -384,7 +384,7 @@ class Clips:
         near = torch.exp(-((x / 0.42) ** 4) - (y / 0.3) ** 4) * chosen
         pictures = crops.permute(0, 1, 4, 2, 3).float()
         grey = pictures.mean(dim=2, keepdim=True)
-        skin = grey[:, :, :, CHEEK_ROWS, CHEEK_COLUMNS].mean(dim=(3, 4), keepdim=True)
+        skin = cheeks(pictures).mean(dim=2, keepdim=True)
         inside = torch.exp(-((x / 0.26) ** 4) - (y / 0.13) ** 4) * chosen
         inside = inside * some(-1, 2).clamp(0, 1) * (y < some(0.0, 0.15))
         teeth = skin * torch.tensor(TEETH, device=self.device).view(3, 1, 1) * (1 + some(-0.2, 0.2))[:, None, None]

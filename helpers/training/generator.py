@@ -31,7 +31,7 @@ from torch.nn import functional as F
 from .. import weights
 from ..errors import WeightsError
 from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
-from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, warp, warp_and_paint
+from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, paint_over, warp, warp_and_paint
 from .checkpoint import Averaged, average_with, mixed_precision, run_training, save_weights
 from .data import Clips
 from .ear import STEPS as EAR_STEPS, fit as fit_ear
@@ -214,7 +214,8 @@ def train(
             told = code + CODE_NOISE * torch.randn_like(code)
             source, told = drawn_before(averaged.net, code, told, reference, drawn)
             maps = net.draw(told, network_input(source, source).to(memory_format=torch.channels_last))
-        made = warp_and_paint(source, maps)
+        bent = warp(source, maps[:, :2])
+        made = paint_over(bent, maps)
         l1, gradient = picture_loss(made, target, importance)
         rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
         half = (maps[:, 2] * (1 - maps[:, 2])).mean()
@@ -244,8 +245,7 @@ def train(
             (figures["critic"] + figures["steepness"]).backward()
             critic_optimiser.step()
             critic.requires_grad_(False)
-            bent = warp(source, maps[:, :2].detach())
-            painted = torch.lerp(bent, maps[:, 3:], maps[:, 2:3])
+            painted = paint_over(bent.detach(), maps)
             with mixed_precision(device):
                 fooled = critic.doubt(painted, target)
             critic.requires_grad_(True)
