@@ -37,7 +37,7 @@ LENT_SHARE = 0.5  # of what is told to a mouth that stands almost as it should: 
 MISSING_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
 CHEEK_ROWS, CHEEK_COLUMNS = slice(36, 54), slice(30, 66)  # of the square: with the nose, above the paint
 BROWS, CHEEKS = 32, 48  # rows of the square: what is above the one is not bent, what is below the other fully
-TINT = 0.02  # of full scale: how much greener than they paint may be
+GAP = 15  # px: between two places that are painted; a mouth is 30 px wide
 TOLD_LIMIT = 3.0  # of what a later pass is told: more than any mouth shows tears lips and teeth
 
 
@@ -139,7 +139,15 @@ class CompactWav2Lip(nn.Module):
 
     def draw(self, code: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         x = self.output_block(_unet(self, F.relu(self.from_code(code))[:, :, None, None], faces)).float()
-        return torch.cat((FLOW_LIMIT * torch.tanh(x[:, :2].contiguous()), torch.sigmoid(x[:, 2:])), dim=1)
+        flow, alpha, paint = FLOW_LIMIT * torch.tanh(x[:, :2].contiguous()), x[:, 2:3].contiguous(), x[:, 3:]
+        return torch.cat((flow, torch.sigmoid(without_gaps(alpha)), torch.sigmoid(paint)), dim=1)
+
+
+def without_gaps(alpha: torch.Tensor) -> torch.Tensor:
+    """Alpha ``(B, 1, S, S)``, as it is or before its sigmoid, with horizontal gaps of less than ``GAP`` filled (a
+    morphological closing): a mouth painted at its corners is painted between them, too, where the teeth are."""
+    wide = F.max_pool1d(alpha.flatten(0, 2), GAP, 1, GAP // 2)
+    return -F.max_pool1d(-wide, GAP, 1, GAP // 2).view_as(alpha)
 
 
 def warp(pictures: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
@@ -196,9 +204,9 @@ def choose_precision(name: str, device: torch.device) -> torch.dtype:
 
 def greenest(faces: torch.Tensor) -> torch.Tensor:
     """How much of green the paint may have over the mean of red and blue, ``(B,)``: as much as the nose and cheeks of
-    faces ``(B, 3, 96, 96)`` in [0, 1] have, at least nothing, and a little more. On strangers it is yellow at times."""
+    faces ``(B, 3, 96, 96)`` in [0, 1] have, at least nothing. On strangers it is yellow at times."""
     skin = faces[:, :, CHEEK_ROWS, CHEEK_COLUMNS].mean(dim=(2, 3))
-    return (skin[:, 1] - (skin[:, 0] + skin[:, 2]) / 2).clamp(min=0) + TINT
+    return (skin[:, 1] - (skin[:, 0] + skin[:, 2]) / 2).clamp(min=0)
 
 
 def _pixels(net: nn.Module, faces: np.ndarray) -> torch.Tensor:
