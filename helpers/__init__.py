@@ -1,6 +1,6 @@
 """Lip-sync library behind the notebooks: one module a stage, data flows from ``media`` to ``run``."""
 
-__version__ = "0.9.0"
+__version__ = "0.9.1"
 
 
 def _keep_freed_memory() -> None:
