@@ -309,7 +309,7 @@ def generate(
     bent by half a step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to
     three more passes follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths
     that are not seen to move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last
-    moved 1.45 times as far; broad smiles among them are painted in pauses only.
+    moved 1.45 times as far; broad smiles among them are painted in pauses only, and there not moved further.
     """
     device = next(net.parameters()).device
     upstream = isinstance(net, Wav2Lip)
@@ -352,9 +352,9 @@ def generate(
             more[:, :2] *= (share * still_open)[:, None, None, None]
             more[:, 2] = 0  # no more paint: layers of it smear
             made[quiet] = chain_maps(made[quiet], more)
-    made[still, :2] *= WIDER
     if still.any():  # a smile's own teeth, bent, rather than paint over them, which is for shutting it
-        share = (1 + BROAD - net.eyes(pixels[still]).norm(dim=1)).clamp(0, 1)
-        share = share if pauses is None else torch.maximum(share, torch.from_numpy(pauses[still]).to(device))
-        made[still, 2] *= share[:, None, None]
+        usual = (1 + BROAD - net.eyes(pixels[still]).norm(dim=1)).clamp(0, 1)
+        paused = torch.zeros_like(usual) if pauses is None else torch.from_numpy(pauses[still]).to(device)
+        made[still, :2] *= (WIDER - (WIDER - 1) * paused * (1 - usual))[:, None, None, None]
+        made[still, 2] *= torch.maximum(usual, paused)[:, None, None]
     return made.cpu().numpy()

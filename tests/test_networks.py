@@ -241,6 +241,20 @@ def test_a_photographed_smile_is_painted_in_pauses_only():
     assert generate(net, codes, grey, still=still)[1, 2].max() > 0
 
 
+def test_a_photographed_smile_is_not_moved_further_in_pauses(monkeypatch):
+    """Shut as the eyes see it and bent by 1.45 times that, the sample's chin is pushed aside."""
+    net = weights.load(weights.locate("compact").path)
+    codes = np.random.default_rng(0).normal(size=(3, 8)).astype(np.float32)
+    pauses, still = np.array([0, 0.5, 1], np.float32), np.ones(3, bool)
+    for face, further in ((sample_face(), [0.45, 0.225, 0]), (np.full((96, 96, 3), 128, np.uint8), [0.45] * 3)):
+        flows = []
+        for wider in (1.0, 1.45):
+            monkeypatch.setattr(wav2lip, "WIDER", wider)
+            flows.append(generate(net, codes, np.repeat(face[None], 3, 0), still=still, pauses=pauses)[:, :2])
+        for once, lengthened, more in zip(*flows, further, strict=True):
+            np.testing.assert_allclose(lengthened, once * (1 + more), atol=1e-5)
+
+
 def test_one_pass_is_told_what_the_source_lacks():
     net = weights.load(weights.locate("compact").path)
     face, heard = sample_face()[None], np.random.default_rng(0).normal(size=(1, 8)).astype(np.float32)
