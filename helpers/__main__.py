@@ -194,7 +194,7 @@ def parser() -> argparse.ArgumentParser:
     train.add_argument("--minutes", type=float, help="end by the clock, with the learning rate's schedule fitted to it")
     train.add_argument("--every", type=int, default=500, help="steps between validations and checkpoints")
     train.add_argument("--expert", help="weights of a trained expert (generator only; default: that in --out)")
-    train.add_argument("--start", help="weights to go on from")
+    train.add_argument("--start", help="weights to go on from (a generator with a fifth of the learning rate)")
     train.add_argument("--width", type=float, default=1.0, help="of a new generator (1: the bundled one's)")
     train.add_argument(
         "--without", nargs="+", default=(), choices=TRAINING_PARTS, help="train the generator without some of its parts"

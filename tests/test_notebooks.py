@@ -13,6 +13,7 @@ from pathlib import Path
 import nbformat
 import numpy as np
 import pytest
+import torch
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, spoken_clip, tone, write_wave
 
 from helpers import bench, errors, install, media, params, weights
@@ -135,7 +136,11 @@ def test_training_notebook_runs_on_a_folder_of_clips(tmp_path):
     result = json.loads(last)
     assert result["steps"] == 20 and result["clips"] == 2
     assert [row["weights"] for row in result["table"]] == ["before", "after"]
-    assert type(weights.load(result["weights"])).__name__ == "CompactWav2Lip"
+    before, after = (weights.load(path).state_dict() for path in (weights.locate("compact").path, result["weights"]))
+    kept = {name.split(".")[0] for name in before if torch.equal(before[name], after[name])}
+    changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
+    assert {"eyes", "audio_encoder"} <= kept and not {"eyes", "audio_encoder"} & changed
+    assert changed >= {"face_encoder_blocks", "face_decoder_blocks", "output_block"}
     assert pictures(tmp_path / "04_train.ipynb") == 5
 
 

@@ -321,6 +321,20 @@ def test_training_goes_on_from_compact_weights_only(prepared, tmp_path):
         generator.train(prepared[1] / "prepared", expert, tmp_path, 1, start=expert)
 
 
+@pytest.mark.parametrize(("start", "rate"), ((None, 1e-3), ("compact", 2e-4)))
+def test_training_that_goes_on_takes_a_fifth_of_the_rate(start, rate, prepared, tmp_path, monkeypatch):
+    class Reached(Exception): ...
+
+    def stop(out, name, net, optimiser, *_):
+        assert [group["lr"] for group in optimiser.param_groups] == [rate]
+        raise Reached
+
+    monkeypatch.setattr(generator, "run_training", stop)
+    start = weights.locate(start).path if start else None
+    with pytest.raises(Reached):
+        generator.train(prepared[1] / "prepared", weights.locate("sync-compact").path, tmp_path, 1, start=start)
+
+
 @pytest.mark.parametrize("fast", (False, True))
 def test_training_computes_in_bfloat16_only_where_the_processor_does(fast, monkeypatch):
     """Elsewhere bfloat16 is emulated: seven to ten times slower than float32, measured on AVX2."""

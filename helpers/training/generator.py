@@ -171,7 +171,7 @@ def train(
     minutes: float | None = None,
     every: int = 250,
     start: Path | None = None,
-    rate: float = LEARNING_RATE,
+    rate: float | None = None,
     width: float = 1.0,
     without: Collection[str] = (),
     seed: int = 0,
@@ -179,12 +179,14 @@ def train(
 ) -> Path:
     """Train on a prepared folder with a trained expert; returns ``out/wav2lip-compact.safetensors``.
 
-    ``start`` names weights to go on from: then with full augmentation from the first step. ``width`` is that of a new
-    network, ``without`` names some of ``params.TRAINING_PARTS`` to leave out: without "eyes", these and the ear stay as
-    they are. ``new_weights`` is their share in the result, the rest are those of ``start``.
+    ``start`` names weights to go on from: then with full augmentation from the first step and, unless ``rate`` is
+    given, with a fifth of the learning rate. ``width`` is that of a new network, ``without`` names some of
+    ``params.TRAINING_PARTS`` to leave out: without "eyes", these and the ear stay as they are. ``new_weights`` is their
+    share in the result, the rest are those of ``start``.
     Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``.
     """
     torch.manual_seed(seed)
+    rate = rate or (FINE_TUNING_RATE if start else LEARNING_RATE)
     device = choose_device("auto")
     clips = Clips(prepared, seed, device)
     count = CLIPS_A_BATCH[device.type]
