@@ -139,7 +139,7 @@ class CompactWav2Lip(nn.Module):
 
     def draw(self, code: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
         x = self.output_block(_unet(self, F.relu(self.from_code(code))[:, :, None, None], faces)).float()
-        flow, alpha, paint = FLOW_LIMIT * torch.tanh(x[:, :2].contiguous()), x[:, 2:3].contiguous(), x[:, 3:]
+        flow, alpha, paint = FLOW_LIMIT * torch.tanh(x[:, :2].contiguous()), x[:, 2:3], x[:, 3:]
         return torch.cat((flow, torch.sigmoid(without_gaps(alpha)), torch.sigmoid(paint)), dim=1)
 
 
