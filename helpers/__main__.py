@@ -61,7 +61,7 @@ def _report(args: argparse.Namespace) -> None:
 
 
 def _train(args: argparse.Namespace) -> None:
-    from .training import data, generator, restorer, sync_expert
+    from .training import checkpoint, data, generator, restorer, sync_expert
 
     if not 0.1 <= args.width <= 4:
         raise ParameterError(f"--width {args.width:g} is outside 0.1 to 4; 1 is the bundled generator's")
@@ -72,6 +72,8 @@ def _train(args: argparse.Namespace) -> None:
     out = Path(args.out)
     prepared = out / "prepared"
     start = Path(args.start) if args.start else None
+    expert = Path(args.expert) if args.expert else None
+    checkpoint.weights_path(out, args.what, start, expert)
     if args.what == "restorer":
         restorer.collect(Path(args.data), out / "faces")
         path = restorer.train(out / "faces", out, args.steps, args.minutes, args.every, start)
@@ -81,7 +83,7 @@ def _train(args: argparse.Namespace) -> None:
     if args.what == "expert":
         path = sync_expert.train(prepared, out, args.steps, args.minutes, args.every, start)
     else:
-        expert = Path(args.expert) if args.expert else out / "sync-compact.safetensors"
+        expert = expert or out / checkpoint.WEIGHTS["expert"]
         how = dict(width=args.width, without=args.without, new_weights=args.new_weights)
         path = generator.train(prepared, expert, out, args.steps, args.minutes, args.every, start, **how)
     print(json.dumps(dict(weights=str(path))))

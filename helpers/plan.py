@@ -221,17 +221,15 @@ ARRAYS = ("source", "mel", "mel_start", "speech", "detections", "told", "lenders
 
 
 def save(plan: Plan, path: str | os.PathLike) -> None:
-    """Write a plan as ``.npz``; the file takes its name when complete."""
-    part = media.partial_path(path)
+    """Write a plan as ``.npz``."""
     layers = [asdict(face) for face in (plan.faces, *plan.others)]
     np.savez(
-        part, fps=[plan.fps.numerator, plan.fps.denominator], source_size=plan.source_size, size=plan.size,
+        path, fps=[plan.fps.numerator, plan.fps.denominator], source_size=plan.source_size, size=plan.size,
         place=plan.place, rotate=plan.view.rotate, crop=plan.view.crop or (),
         voice=plan.voice, gain=plan.gain, pitch=plan.pitch,
         **{name: getattr(plan, name) for name in ARRAYS},
         **{name: np.stack([layer[name] for layer in layers]) for name in layers[0]},
     )  # fmt: skip
-    os.replace(part, path)
 
 
 def load(path: str | os.PathLike) -> Plan:

@@ -1,9 +1,14 @@
 """A run folder: plan -> segments -> finish. A killed run goes on with the segments that are missing.
 
-run.json            inputs and weights with SHA-256, parameters, versions, frames, stage times, results
+run.json            inputs and weights with SHA-256, parameters, versions, frames, stage times, results, and
+                    "files": the SHA-256 of each file that the run made, null while it takes its name
 plan.npz            the plan (see ``plan``)
-segments/KEY/       finished segments of the video in work; KEY names the plan, weights and parameters they depend on
 lipsync.mp4         result of 02;  restored.mp4: result of 03
+.lipsync/           all that is unfinished
+.lipsync/KEY/       finished segments of the video in work; KEY names the plan, weights and parameters
+                    they depend on
+
+A file that is not in "files", or is no longer what its hash says, is the user's: it is never replaced.
 """
 
 from __future__ import annotations
@@ -19,6 +24,7 @@ import shutil
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields, replace
 from fractions import Fraction
 from pathlib import Path
@@ -29,13 +35,19 @@ from torch import nn
 
 from . import __version__, media, own_mouths, plan as plans, render, restore as restoring, weights
 from .errors import MediaError, RunError, WeightsError, disk_full_told
-from .params import SAMPLE, Params
+from .params import NOTEBOOKS, SAMPLE, TRAINING_NOTEBOOK, Params
 from .plan import Plan
 from .wav2lip import CompactWav2Lip, Wav2Lip, choose_device
 
 SEGMENT_FRAMES = 128  # about; a whole number of batches
 SAMPLE_FILES = {"video": SAMPLE / "astronaut.mp4", "audio": SAMPLE / "speech.flac"}
 OUTPUTS = {"lipsync": "lipsync.mp4", "restored": "restored.mp4"}
+RECORD, PLAN, COMPARISON, PAGE, TABLE = (
+    "run.json", "plan.npz", "comparison.mp4", "report.html", "quality.json",
+)  # fmt: skip
+EXECUTED = tuple(f"{notebook}.ipynb" for notebook in (*NOTEBOOKS, TRAINING_NOTEBOOK))
+FILES = (PLAN, *OUTPUTS.values(), COMPARISON, PAGE, TABLE, *EXECUTED)  # beside run.json
+UNFINISHED = ".lipsync"  # the run's own folder
 RESTORE_ONLY = ("restorer", "restorer_checkpoint", "region", "steady", "restore_unsynced", "strength")
 # on the pixels, beyond what the hashes of inputs and weights say
 NO_INFLUENCE = ("run_dir", "video", "audio", "device", "fetch", "accept_licences", "clips", "steps")
@@ -45,23 +57,118 @@ Progress = Callable[[int, int], None]  # (frames done, frames in all)
 
 
 def read(run_dir: str | os.PathLike) -> dict[str, Any]:
-    """run.json of a folder. Raises RunError if there is none."""
-    path = Path(run_dir, "run.json")
-    if not path.exists():
-        raise RunError(f"{run_dir} is no run folder (no run.json in it); run notebook 02 with this run_dir first")
-    return json.loads(path.read_text())
+    """run.json of a folder. Raises RunError if there is none, or one of something else."""
+    path = Path(run_dir, RECORD)
+    if not os.path.lexists(path):
+        raise RunError(
+            f"{run_dir} is no run folder (no run.json in it);"
+            " run notebook 02 with this run_dir first"
+        )
+
+    try:
+        record = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        record = None
+
+    if not isinstance(record, dict) or "inputs" not in record:
+        raise RunError(f"{path} is not a run folder's; move it away or choose another run_dir")
+    return record
+
+
+def _record(run_dir: str | os.PathLike) -> dict[str, Any]:
+    """run.json of a folder to write into, a new one if there is none. Raises RunError."""
+    if not os.path.lexists(Path(run_dir, RECORD)):
+        return dict(inputs={}, results={}, seconds={}, files={})
+
+    record = read(run_dir)
+    if "files" not in record:
+        raise RunError(f"{run_dir} was made by an earlier version; choose another run_dir")
+    return record
 
 
 def _write(run_dir: str | os.PathLike, record: dict[str, Any]) -> None:
-    path = Path(run_dir, "run.json")
-    part = media.partial_path(path)
-    part.write_text(json.dumps(record, indent=2))
-    os.replace(part, path)
+    """Write run.json, with its "files" as the folder has them: another writer may have added some."""
+    record["files"] = _record(run_dir)["files"]
+    _save(run_dir, record)
+
+
+def _note_file(run_dir: str | os.PathLike, name: str, digest: str | None) -> None:
+    record = _record(run_dir)
+    record["files"][name] = digest
+    _save(run_dir, record)
+
+
+def _save(run_dir: str | os.PathLike, record: dict[str, Any]) -> None:
+    with unfinished(run_dir, RECORD) as part:
+        part.write_text(json.dumps(record, indent=2), encoding="utf-8")
+        os.replace(part, Path(run_dir, RECORD))
+
+
+@contextmanager
+def unfinished(folder: str | os.PathLike, name: str) -> Iterator[Path]:
+    """A path for a file in the making; what is still there in the end is removed."""
+    part = Path(folder, UNFINISHED, name)
+    part.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield part
+    finally:
+        part.unlink(missing_ok=True)
+        with suppress(OSError):  # others are in work
+            part.parent.rmdir()
+
+
+@contextmanager
+def writing(run_dir: str | os.PathLike, name: str) -> Iterator[Path]:
+    """A path for one of ``FILES`` in the making; it takes its name in the run folder when complete.
+
+    Raises RunError, at the start or in the end, if that would replace a file that the run did not make.
+    """
+    check(run_dir, name)
+    with unfinished(run_dir, name) as part:
+        yield part
+        digest = weights.sha256(part)
+        check(run_dir, name)
+        _note_file(run_dir, name, None)
+        os.replace(part, Path(run_dir, name))
+        _note_file(run_dir, name, digest)
+
+
+def check(run_dir: str | os.PathLike, *names: str) -> None:
+    """Raises RunError if a file of one of these names is there that the run did not make."""
+    files = _record(run_dir)["files"]
+    for name in names:
+        path = Path(run_dir, name)
+        if not os.path.lexists(path):
+            continue
+
+        plain = path.is_file() and not path.is_symlink()
+        if plain and name in files and files[name] in (None, weights.sha256(path)):
+            continue
+
+        how = ", as by Jupyter when it is open there" if name in EXECUTED else ""
+        raise RunError(
+            f"{path} was not made by this run (or was changed since{how});"
+            " move it away or choose another run_dir"
+        )
+
+
+def _check_input(run_dir: str | os.PathLike, kind: str, path: str) -> None:
+    """Raises RunError if an input is a file that the run would write, by whatever name or link."""
+    taken = [file for file in (Path(run_dir, name) for name in (RECORD, *FILES)) if file.exists()]
+    same = [file for file in taken if os.path.samefile(path, file)]
+    own = Path(run_dir, UNFINISHED).resolve()
+    if own in Path(path).resolve().parents:
+        same.append(own)
+
+    if same:
+        raise RunError(
+            f"{kind}={path} is {same[0]}, which the run writes; move it away or choose another run_dir"
+        )
 
 
 def inputs(p: Params) -> dict[str, str]:
     """Paths of video and audio: the parameters', else the run folder's, else the bundled sample's."""
-    known = read(p.run_dir)["inputs"] if Path(p.run_dir, "run.json").exists() else {}
+    known = _record(p.run_dir)["inputs"]
     paths = {}
     for name, sample in SAMPLE_FILES.items():
         given = getattr(p, name)
@@ -74,7 +181,8 @@ def inputs(p: Params) -> dict[str, str]:
 def open_folder(p: Params) -> dict[str, Any]:
     """Check the inputs, make the run folder and its run.json; returns the record.
 
-    Raises RunError if the folder cannot be written or belongs to other inputs.
+    Raises RunError, with nothing written, if the folder cannot be written, belongs to other inputs or
+    holds files of the user under names that the run needs, or if an input is such a file itself.
     """
     described = {}
     for name, path in inputs(p).items():
@@ -82,22 +190,27 @@ def open_folder(p: Params) -> dict[str, Any]:
         facts = {k: str(v) if isinstance(v, Fraction) else v for k, v in asdict(info).items()}
         described[name] = dict(facts, bytes=os.path.getsize(path), sha256=weights.sha256(path))
     folder = Path(p.run_dir)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        probe = folder / ".writable"
-        probe.touch()
-        probe.unlink()
-    except OSError as error:
-        raise RunError(f"run_dir={p.run_dir} cannot be written ({error.strerror}); choose another folder") from None
-    record = read(folder) if (folder / "run.json").exists() else {}
-    for name, facts in record.get("inputs", {}).items():
+    record = _record(folder)
+    for name, facts in record["inputs"].items():
         if facts["sha256"] != described[name]["sha256"]:
             raise RunError(
-                f"run_dir={p.run_dir} belongs to another {name} ({facts['path']}); choose a new one or delete it"
+                f"run_dir={p.run_dir} belongs to another {name} ({facts['path']});"
+                " choose a new one or delete it"
             )
+
+    for name, facts in described.items():
+        _check_input(folder, name, facts["path"])
+    check(folder, *FILES)
+
+    try:
+        with unfinished(folder, ".writable") as probe:
+            probe.touch()
+    except OSError as error:
+        raise RunError(
+            f"run_dir={p.run_dir} cannot be written ({error.strerror}); choose another folder"
+        ) from None
+
     record["inputs"] = described
-    record.setdefault("results", {})
-    record.setdefault("seconds", {})
     record["versions"] = dict(
         {name: importlib.import_module(name).__version__ for name in MODULES},
         helpers=__version__,
@@ -132,7 +245,7 @@ def prepare(p: Params) -> tuple[dict[str, Any], Plan, nn.Module]:
     facts = {f.name: getattr(p, f.name) for f in fields(p) if f.name not in (*NO_INFLUENCE, *RESTORE_ONLY)}
     hashes = {name: record["inputs"][name]["sha256"] for name in SAMPLE_FILES}
     key = _digest([facts, hashes, record["weights"]["sha256"], __version__])
-    path = Path(p.run_dir, "plan.npz")
+    path = Path(p.run_dir, PLAN)
     if record.get("key") == key and path.exists():
         plan = plans.load(path)
     else:
@@ -143,7 +256,8 @@ def prepare(p: Params) -> tuple[dict[str, Any], Plan, nn.Module]:
         clock = time.perf_counter()
         plan = render.look_at_mouths(render.listen(plan, net), video, net, p.own_mouths)
         times["mouths"] = time.perf_counter() - clock
-        plans.save(plan, path)
+        with writing(p.run_dir, PLAN) as part:
+            plans.save(plan, part)
         record["seconds"]["plan"] = {k: round(v, 3) for k, v in times.items()}
         record["seconds"]["plan"]["all"] = round(time.perf_counter() - started, 3)
     record.update(key=key, parameters=asdict(p))
@@ -196,7 +310,7 @@ def _produce(
     started = time.perf_counter()
     video, sound = (record["inputs"][kind]["path"] for kind in SAMPLE_FILES)
     restored, restorer = restoring.describe(p), restoring.make(p)
-    folder = Path(p.run_dir, "segments", _digest([record["key"], restored]))
+    folder = Path(p.run_dir, UNFINISHED, _digest([record["key"], restored]))
     folder.mkdir(parents=True, exist_ok=True)
     times: dict[str, float] = defaultdict(float)
     segments = list(_segments(plan.frames, p.batch_size))
@@ -215,10 +329,10 @@ def _produce(
     output = Path(p.run_dir, OUTPUTS[name])
     silent = folder / "silent.mp4"
     media.join_videos([_segment_path(folder, a) for a, _ in segments], silent)
-    media.mux(silent, sound, folder / output.name, plan.duration)
-    result = _check(folder / output.name, plan)
-    os.replace(folder / output.name, output)
-    shutil.rmtree(folder.parent)
+    with writing(p.run_dir, output.name) as part:
+        media.mux(silent, sound, part, plan.duration)
+        result = _check(part, plan)
+    shutil.rmtree(folder)
     times["finish"] = time.perf_counter() - clock
     seconds = {k: round(v, 3) for k, v in times.items()} | {"all": round(time.perf_counter() - started, 3)}
     record["seconds"][name] = seconds

@@ -44,7 +44,7 @@ def test_a_whole_run(small_run, tmp_path):
     _, p = small_run(video, crf=30)
     run.restore(params.build(run_dir=p.run_dir, strength=0.8))
     folder = Path(p.run_dir)
-    before = (folder / "run.json").read_bytes()
+    before = run.read(folder)
     page = report.write(folder).read_text()
     assert sections(page) == list(report.SECTIONS)  # the test picture moves enough to lend "mouths"
     pictures = embedded(page)
@@ -54,7 +54,8 @@ def test_a_whole_run(small_run, tmp_path):
     assert "a &lt;b&gt; &amp; &#x27;c&#x27;.mkv" in page and "a <b>" not in page
     assert "crf = 30" in page and "compact, strength 0.8" in page and "no limit on the use" in page
     assert not re.search(r"(src|href)=\"(?!data:)[^\"]*//|@import|url\(", page)  # nothing from elsewhere
-    assert (folder / "run.json").read_bytes() == before
+    made = {name: weights.sha256(folder / name) for name in ("report.html", "quality.json")}
+    assert run.read(folder) == before | dict(files=before["files"] | made)
     assert {x.name for x in folder.iterdir()} == {
         "lipsync.mp4", "restored.mp4", "plan.npz", "run.json", "report.html", "quality.json",
     }  # fmt: skip

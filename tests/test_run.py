@@ -228,7 +228,7 @@ def test_a_killed_run_goes_on_with_the_same_pixels(small_run, monkeypatch):
     assert all((a == b).all() for a, b in zip(at_once[32:], later, strict=True))
     ends = [run.frames_of(r["results"]["lipsync"]["path"], plan, [0, 20, 40, 49]) for r in (whole, resumed)]
     assert all(np.abs(a.astype(int) - b).mean() < 3 for a, b in zip(*ends, strict=True))
-    assert not Path(q.run_dir, "segments").exists()
+    assert not Path(q.run_dir, run.UNFINISHED).exists()
 
 
 def test_restored_is_rendered_from_the_source(small_run):

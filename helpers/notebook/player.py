@@ -11,7 +11,7 @@ import numpy as np
 from IPython.display import Video
 from tqdm.auto import tqdm
 
-from .. import media, render
+from .. import render, run
 from ..plan import Plan
 
 INLINE_BYTES = 8 << 20  # a larger file is linked, not embedded, so that notebooks stay small
@@ -38,17 +38,15 @@ def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any],
     results = [VideoFileClip(made["path"]) for made in record["results"].values()]
     clips = [VideoClip(picture, duration=float(plan.duration)), *results]
     sheet = clips_array([[clip.resized(height=height) for clip in clips]]).with_duration(float(plan.duration))
-    path = Path(run_dir, "comparison.mp4")
-    part = media.partial_path(path)
-    sheet.with_audio(results[0].audio).write_videofile(
-        str(part), fps=float(plan.fps), codec="libx264", audio_codec="aac", preset="veryfast", logger=None,
-        temp_audiofile_path=str(run_dir), pixel_format="yuv420p",
-        ffmpeg_params=["-crf", "20", "-movflags", "+faststart"],
-    )  # fmt: skip
+    with run.writing(run_dir, run.COMPARISON) as part:
+        sheet.with_audio(results[0].audio).write_videofile(
+            str(part), fps=float(plan.fps), codec="libx264", audio_codec="aac", preset="veryfast", logger=None,
+            temp_audiofile_path=str(part.parent), pixel_format="yuv420p",
+            ffmpeg_params=["-crf", "20", "-movflags", "+faststart"],
+        )  # fmt: skip
     for clip in results:
         clip.close()
-    os.replace(part, path)
-    return path
+    return Path(run_dir, run.COMPARISON)
 
 
 def progress_bar(label: str, unit: str = "frame") -> Callable[[int, int], None]:

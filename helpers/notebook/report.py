@@ -1,6 +1,7 @@
 """A finished run as one page for people (``report.html``) and one file for machines (``quality.json``).
 
-The page holds its pictures; the videos lie beside it and are linked by their names. Nothing in the run is changed.
+The page holds its pictures; the videos lie beside it and are linked by their names. Nothing else in
+the run is changed.
 """
 
 from __future__ import annotations
@@ -20,13 +21,13 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .. import media, params, plan as plans, quality, render, run, wav2lip, weights
+from .. import params, plan as plans, quality, render, run, wav2lip, weights
 from ..errors import RunError
 from ..params import Params
 from ..plan import Plan
 from . import plots
 
-PAGE, TABLE = "report.html", "quality.json"
+GENERATOR = '<meta name="generator" content="lipsync-notebooks">'  # what tells our pages from others
 COLUMNS = 6  # frames that the pictures show, evenly spread over those with a face
 DPI = 110  # of the figures
 POSTER = 720  # px, largest width of the source's still picture
@@ -130,11 +131,13 @@ def write(run_dir: str | os.PathLike, rows: list[dict[str, Any]] | None = None) 
     """Write ``report.html`` and ``quality.json`` into a run folder; the page's path.
 
     ``rows`` is what ``quality.measure`` returned for this folder (measured here if None). Raises RunError if the folder
-    has no finished video, or if the weights are no longer those of the run; InputError if the source clip is gone.
+    has no finished video, if the weights are no longer those of the run, or if a file of the user has one of the two
+    names; InputError if the source clip is gone.
     """
     record = run.read(run_dir)
     if not record["results"]:
         raise RunError(f"{run_dir} has no finished video yet; run notebook 02 with this run_dir first")
+    run.check(run_dir, run.PAGE, run.TABLE)
     used = record["weights"]
     net = weights.load(used["path"])
     if weights.sha256(used["path"]) != used["sha256"]:
@@ -144,16 +147,11 @@ def write(run_dir: str | os.PathLike, rows: list[dict[str, Any]] | None = None) 
     plan = plans.load(Path(run_dir, "plan.npz"))
     rows = quality.measure(run_dir) if rows is None else rows
     page = _page(Path(run_dir), record, plan, p, _pictures(Path(run_dir), record, plan, p, net), rows)
-    write_text(Path(run_dir, TABLE), json.dumps(_for_machines(record, rows), indent=2, allow_nan=False))
-    write_text(Path(run_dir, PAGE), page)
-    return Path(run_dir, PAGE)
-
-
-def write_text(path: Path, text: str) -> None:
-    """A text file that takes its name when it is complete."""
-    part = media.partial_path(path)
-    part.write_text(text, encoding="utf-8")
-    os.replace(part, path)
+    table = json.dumps(_for_machines(record, rows), indent=2, allow_nan=False)
+    for name, text in {run.TABLE: table, run.PAGE: page}.items():
+        with run.writing(run_dir, name) as part:
+            part.write_text(text, encoding="utf-8")
+    return Path(run_dir, run.PAGE)
 
 
 def _for_machines(record: dict[str, Any], rows: list[dict[str, Any]]) -> dict[str, Any]:
@@ -255,6 +253,7 @@ def document(title: str, header: str, sections: str) -> str:
 <head>
 <meta charset="utf-8">
 <meta name="viewport" content="width=device-width, initial-scale=1">
+{GENERATOR}
 <title>{title}</title>
 <style>{STYLE}</style>
 </head>

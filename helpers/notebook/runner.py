@@ -41,28 +41,35 @@ def _shown(notebook: str, name: str) -> bool:
 
 
 def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
-    """Execute one notebook with parameters into ``run_dir/NOTEBOOK.ipynb``; its path.
+    """Execute one notebook with parameters into ``run_dir/NOTEBOOK.ipynb``, also if it fails; its path.
 
-    An error that the helpers raised inside it is raised here again under its own type.
+    An error that the helpers raised inside it is raised here again under its own type. Raises RunError,
+    with nothing executed, if that file is there and was not made by a run of this folder.
     """
     out = run_dir / f"{notebook}.ipynb"
-    print(f"{notebook} -> {out}", file=sys.stderr)
-    try:
-        papermill.execute_notebook(
-            FOLDER / f"{notebook}.ipynb",
-            out,
-            values,
-            kernel_name="python3",
-            cwd=str(FOLDER),
-            progress_bar=False,
-            extra_arguments=["--IPKernelApp.log_level=40"],
-        )
-    except PapermillExecutionError as error:
-        kind = getattr(errors, error.ename.rpartition(".")[2], None)
-        if isinstance(kind, type) and issubclass(kind, LipSyncError):
-            raise kind(re.sub(r"\x1b\[[0-9;]*m", "", error.evalue)) from None
-        raise
-    return out
+    failure = None
+    with run.writing(run_dir, out.name) as part:
+        print(f"{notebook} -> {out}", file=sys.stderr)
+        try:
+            papermill.execute_notebook(
+                FOLDER / f"{notebook}.ipynb",
+                part,
+                values,
+                kernel_name="python3",
+                cwd=str(FOLDER),
+                progress_bar=False,
+                extra_arguments=["--IPKernelApp.log_level=40"],
+            )
+        except PapermillExecutionError as error:
+            failure = error
+
+    if failure is None:
+        return out
+
+    kind = getattr(errors, failure.ename.rpartition(".")[2], None)
+    if isinstance(kind, type) and issubclass(kind, LipSyncError):
+        raise kind(re.sub(r"\x1b\[[0-9;]*m", "", failure.evalue)) from None
+    raise failure
 
 
 def refresh() -> None:

@@ -13,10 +13,11 @@ from typing import Any
 import numpy as np
 
 from .. import params, plan as plans, render, run
-from ..errors import LipSyncError, ParameterError
+from ..errors import LipSyncError, ParameterError, RunError
 from . import plots, report, runner
 
 PAGE, TABLE = "sweep.html", "sweep.json"
+MARKS = {PAGE: report.GENERATOR, TABLE: '"sweep": true'}  # what a sweep's own file holds
 COLUMNS = 6  # frames of each result on the contact sheet
 SORT = "sync_confidence"
 LOWER_IS_BETTER = ("flicker", "seam", "niqe", "identity", "lse_d", "seconds", "length")  # beginnings of measures' names
@@ -45,9 +46,10 @@ def sweep(
 
     Rows hold the combination's values, its measures (of the restored video) and seconds; one that failed holds its
     error, and the others go on. Sorted by a measure, the best first. Raises the error if all failed, ParameterError if
-    no result has the measure.
+    no result has the measure, RunError, before any run, if one of the two files is there and no sweep made it.
     """
     out = Path(out)
+    _check(out)
     rows, failure = [], None
     for number, values in enumerate(combinations):
         name = "_".join([f"{number:03d}", *(f"{k}-{v}".replace("/", "-") for k, v in values.items())])[:80]
@@ -58,7 +60,7 @@ def sweep(
             failure = error
             rows.append(dict(run=name, **values, error=str(error)))
             continue
-        measured = json.loads((out / name / report.TABLE).read_text())
+        measured = json.loads((out / name / run.TABLE).read_text())
         last = measured["quality"][-1]
         seconds = round(sum(step["all"] for step in measured["seconds"].values()), 1)
         facts = {k: v for k, v in last.items() if k not in ("video", "frames_redrawn", "frames_passed_through")}
@@ -73,9 +75,23 @@ def sweep(
     rows.sort(key=lambda row: sign * row[sort] if row.get(sort) is not None else np.inf)
     first = ("run", *dict.fromkeys(name for values in combinations for name in values), sort)
     rows = [{k: row[k] for k in (*(n for n in first if n in row), *(k for k in row if k not in first))} for row in rows]
-    report.write_text(out / TABLE, json.dumps(dict(sort=sort, rows=rows), indent=1))
-    report.write_text(out / PAGE, _page(out, rows, sort))
+    table = json.dumps(dict(sweep=True, sort=sort, rows=rows), indent=1)
+    for name, text in {TABLE: table, PAGE: _page(out, rows, sort)}.items():
+        with run.unfinished(out, name) as part:
+            part.write_text(text, encoding="utf-8")
+            os.replace(part, out / name)
     return dict(page=str((out / PAGE).resolve()), best=rows[0])
+
+
+def _check(out: Path) -> None:
+    for name, mark in MARKS.items():
+        path = out / name
+        if not os.path.lexists(path):
+            continue
+
+        plain = path.is_file() and not path.is_symlink()
+        if not plain or mark not in path.read_text(encoding="utf-8", errors="replace"):
+            raise RunError(f"{path} was not made by a sweep; move it away or choose another --out")
 
 
 def _page(out: Path, rows: list[dict[str, Any]], sort: str) -> str:

@@ -15,9 +15,15 @@ from safetensors.torch import save_file
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ..errors import WeightsError
 from ..wav2lip import choose_precision
 
 WARM_UP = 100  # steps
+WEIGHTS = {  # what each training writes
+    "expert": "sync-compact.safetensors",
+    "generator": "wav2lip-compact.safetensors",
+    "restorer": "restore-compact.safetensors",
+}
 
 
 def mixed_precision(device: torch.device) -> torch.autocast:
@@ -67,6 +73,29 @@ def save_weights(net: nn.Module, path: str | os.PathLike, **facts) -> None:
     state = {k: v.half().contiguous() for k, v in net.state_dict().items() if v.is_floating_point()}
     save_file(state, part, metadata={k: str(v) for k, v in facts.items()})
     os.replace(part, path)
+
+
+def weights_path(out: Path, name: str, *given: Path | None) -> Path:
+    """Where the training ``name`` writes its weights.
+
+    Raises WeightsError if other weights would be lost: the file is one of those ``given`` to the training
+    to start from, or is there without the checkpoint ``out/NAME.pt`` of the training that made it.
+    """
+    path = out / WEIGHTS[name]
+    if not os.path.lexists(path):
+        return path
+
+    others = [other for other in given if other and os.path.exists(other)]
+    if path.exists() and any(path.samefile(other) for other in others):
+        raise WeightsError(
+            f"{path} is given to the training, which would replace it; choose another --out"
+        )
+
+    if not (out / f"{name}.pt").exists():
+        raise WeightsError(
+            f"{path} was not made by a training in {out} (no {name}.pt there); choose another --out"
+        )
+    return path
 
 
 def run_training(

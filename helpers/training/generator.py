@@ -32,7 +32,7 @@ from .. import weights
 from ..errors import WeightsError
 from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
 from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, paint_over, warp, warp_and_paint
-from .checkpoint import Averaged, average_with, mixed_precision, run_training, save_weights
+from .checkpoint import Averaged, average_with, mixed_precision, run_training, save_weights, weights_path
 from .data import Clips
 from .ear import STEPS as EAR_STEPS, fit as fit_ear
 from .losses import detail_error, gradient_error
@@ -183,8 +183,10 @@ def train(
     given, with a fifth of the learning rate. ``width`` is that of a new network, ``without`` names some of
     ``params.TRAINING_PARTS`` to leave out: without "eyes", these and the ear stay as they are. ``new_weights`` is their
     share in the result, the rest are those of ``start``.
-    Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``.
+    Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``. Raises WeightsError
+    if other weights are in ``out`` under the name of the result.
     """
+    path = weights_path(out, "generator", start, expert_path)
     torch.manual_seed(seed)
     rate = rate or (FINE_TUNING_RATE if start else LEARNING_RATE)
     device = choose_device("auto")
@@ -270,7 +272,6 @@ def train(
         return figures
 
     done = run_training(out, "generator", net, optimiser, averaged, steps, one_step, validate, every, minutes)
-    path = out / "wav2lip-compact.safetensors"
     if start and new_weights < 1:
         average_with(averaged.net, weights.load(start).to(device), new_weights)
     if "eyes" not in without:

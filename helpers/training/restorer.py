@@ -27,7 +27,7 @@ from ..errors import InputError
 from ..mouth_code import MARGIN
 from ..wav2lip import CompactWav2Lip, choose_device
 from . import data
-from .checkpoint import Averaged, mixed_precision, run_training, save_weights
+from .checkpoint import Averaged, mixed_precision, run_training, save_weights, weights_path
 from .data import FPS
 from .losses import detail_error, gradient_error
 
@@ -186,7 +186,11 @@ def train(
     start: Path | None = None,
     seed: int = 0,
 ) -> Path:
-    """Train on a folder of ``collect``; returns ``out/restore-compact.safetensors``."""
+    """Train on a folder of ``collect``; returns ``out/restore-compact.safetensors``.
+
+    Raises WeightsError if other weights are there under that name.
+    """
+    path = weights_path(out, "restorer", start)
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     index = json.loads((collected / "faces.json").read_text())
@@ -232,6 +236,5 @@ def train(
         return validate(averaged.net, tensor(held).to(device)) if len(held) else {}
 
     done = run_training(out, "restorer", net, optimiser, averaged, steps, one_step, check, every, minutes)
-    path = out / "restore-compact.safetensors"
     save_weights(averaged.net, path, architecture="CompactRestorer", steps=done)
     return path

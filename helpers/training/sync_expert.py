@@ -15,7 +15,7 @@ from torch.nn import functional as F
 from .. import syncnet, weights
 from ..syncnet import FRAMES, SyncExpert
 from ..wav2lip import choose_device
-from .checkpoint import Averaged, mixed_precision, run_training, save_weights
+from .checkpoint import Averaged, mixed_precision, run_training, save_weights, weights_path
 from .data import Clips
 
 LEARNING_RATE = 1e-3
@@ -48,8 +48,10 @@ def train(
 ) -> Path:
     """Train on a prepared folder; returns the path of the weights, ``out/sync-compact.safetensors``.
 
-    ``start`` names weights to go on from: then with full augmentation from the first step.
+    ``start`` names weights to go on from: then with full augmentation from the first step. Raises
+    WeightsError if other weights are in ``out`` under the name of the result.
     """
+    path = weights_path(out, "expert", start)
     torch.manual_seed(seed)
     device = choose_device("auto")
     clips = Clips(prepared, seed, device)
@@ -79,6 +81,5 @@ def train(
         return whole_clip_offsets(averaged.net, clips, clips.validation[:VALIDATION_CLIPS])
 
     done = run_training(out, "expert", expert, optimiser, averaged, steps, one_step, validate, every, minutes)
-    path = out / "sync-compact.safetensors"
     save_weights(averaged.net, path, architecture="SyncExpert", steps=done, frames=FRAMES)
     return path
