@@ -157,13 +157,13 @@ def test_a_result_that_was_changed_is_refused(name, small_run, folder):
 
 
 def test_a_file_that_appears_during_the_work_is_kept(small_run, folder, monkeypatch):
-    real = media.join_videos
+    real = media.mux
 
     def meanwhile(*args):
         (folder / "lipsync.mp4").write_text("mine")
         return real(*args)
 
-    monkeypatch.setattr(media, "join_videos", meanwhile)
+    monkeypatch.setattr(media, "mux", meanwhile)
     with pytest.raises(RunError, match="lipsync.mp4 was not made by this run"):
         small_run()
     assert (folder / "lipsync.mp4").read_text() == "mine"
