@@ -46,4 +46,6 @@ def disk_full_told(folder: str | os.PathLike) -> Iterator[None]:
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise
-        raise RunError(f"the disk is full: {folder} could not be written. Free some space and run again") from None
+        raise RunError(
+            f"the disk is full: {folder} could not be written. Free some space and run again"
+        ) from None

@@ -17,7 +17,12 @@ REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
 # basicsr's isolated build would fetch a second torch; without isolation its build needs these first.
 BUILD_TOOLS = ["setuptools", "wheel"]
 # Each is OpenCV; a second one beside the first breaks both.
-OPENCV = ("opencv-python", "opencv-python-headless", "opencv-contrib-python", "opencv-contrib-python-headless")
+OPENCV = (
+    "opencv-python",
+    "opencv-python-headless",
+    "opencv-contrib-python",
+    "opencv-contrib-python-headless",
+)
 
 
 def _installed(name: str) -> bool:

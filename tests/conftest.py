@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from helpers import faces, media, params, run
-from helpers.wav2lip import Wav2Lip
+from helpers import media, params, run
+from helpers.face.detect import DETECTORS, box_detection
+from helpers.networks.wav2lip import Wav2Lip
 
 SAMPLE_VIDEO = str(params.SAMPLE / "astronaut.mp4")
 SAMPLE_SPEECH = str(params.SAMPLE / "speech.flac")
@@ -26,19 +27,45 @@ def clips() -> Path:
 
 
 def ffmpeg(*args: object) -> None:
-    subprocess.run([media.ffmpeg_exe(), "-v", "error", "-y", *map(str, args)], check=True, capture_output=True)
+    subprocess.run(
+        [media.ffmpeg_exe(), "-v", "error", "-y", *map(str, args)], check=True, capture_output=True
+    )
 
 
-def made_clip(path: Path, rate: str = "25", seconds: float = 2.0, size: str = "160x120", *more: str) -> str:
+def made_clip(
+    path: Path, rate: str = "25", seconds: float = 2.0, size: str = "160x120", *more: str
+) -> str:
     """A moving test picture without a face."""
-    ffmpeg("-f", "lavfi", "-i", f"testsrc=r={rate}:s={size}:d={seconds}", "-pix_fmt", "yuv444p", *more, path)
+    ffmpeg(
+        "-f",
+        "lavfi",
+        "-i",
+        f"testsrc=r={rate}:s={size}:d={seconds}",
+        "-pix_fmt",
+        "yuv444p",
+        *more,
+        path,
+    )
     return str(path)
 
 
 def spoken_clip(path: Path, start: float = 0.0, seconds: float = 60.0) -> str:
     """A part of the sample's face with the same part of its speech."""
     cut = ("-ss", start, "-t", seconds)
-    ffmpeg(*cut, "-i", SAMPLE_VIDEO, *cut, "-i", SAMPLE_SPEECH, "-map", "0:v", "-map", "1:a", "-shortest", path)
+    ffmpeg(
+        *cut,
+        "-i",
+        SAMPLE_VIDEO,
+        *cut,
+        "-i",
+        SAMPLE_SPEECH,
+        "-map",
+        "0:v",
+        "-map",
+        "1:a",
+        "-shortest",
+        path,
+    )
     return str(path)
 
 
@@ -64,7 +91,9 @@ def fill(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         if not value.is_floating_point():
             filled[key] = value
             continue
-        noise = torch.randn(value.shape, generator=torch.Generator().manual_seed(zlib.crc32(key.encode())))
+        noise = torch.randn(
+            value.shape, generator=torch.Generator().manual_seed(zlib.crc32(key.encode()))
+        )
         if key == "output_block.1.weight":
             noise = noise * 0.1
         if key.endswith("running_var"):
@@ -91,9 +120,11 @@ def pretend_faces(monkeypatch):
 
     def use(rule):
         seen = iter(range(10**9))
-        face = faces.box_detection((40, 20, 120, 110), 160, 120)
+        face = box_detection((40, 20, 120, 110), 160, 120)
         found = lambda: face.copy() if rule(next(seen)) else np.zeros((0, 15), np.float32)  # noqa: E731
-        monkeypatch.setitem(faces.DETECTORS, "retinaface", lambda frames, device: [found() for _ in frames])
+        monkeypatch.setitem(
+            DETECTORS, "retinaface", lambda frames, device: [found() for _ in frames]
+        )
 
     return use
 

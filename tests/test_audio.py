@@ -8,7 +8,16 @@ import torch
 from conftest import SAMPLE_SPEECH, tone
 from hypothesis import given, settings, strategies as st
 
-from helpers import audio, media
+from helpers import media
+from helpers.sound.mel import MEL_DECIBEL, MEL_WINDOW, mel_windows, melspectrogram, window_starts
+from helpers.sound.speech import QUIET, quieten_pauses, speech_activity
+from helpers.sound.voice import (
+    USUAL_PITCH,
+    median_pitch,
+    missing_gain,
+    normalise_voice,
+    stretch_bands,
+)
 
 RATES = [
     Fraction(24000, 1001),
@@ -24,7 +33,7 @@ RATES = [
 def test_mel_is_upstreams():
     """Numbers printed by ``audio.py`` of Rudrabha/Wav2Lip at 5c90fa9 for ``tone(1.0)``, with librosa 0.11 called with
     pad_mode="reflect", which was its default when that file was written."""
-    mel = audio.melspectrogram(tone(1.0))
+    mel = melspectrogram(tone(1.0))
     assert mel.shape == (80, 81) and mel.dtype == np.float32
     assert mel.mean() == pytest.approx(-3.426717533685083, abs=1e-4)
     assert mel.std() == pytest.approx(1.347178656665261, abs=1e-4)
@@ -32,26 +41,37 @@ def test_mel_is_upstreams():
     assert mel[40, 40] == mel[70, 60] == -4.0
 
 
-@pytest.mark.parametrize("wave", [np.zeros(16000), np.zeros(800), tone(0.05), tone(0.19), np.zeros(0)], ids=len)
+@pytest.mark.parametrize(
+    "wave", [np.zeros(16000), np.zeros(800), tone(0.05), tone(0.19), np.zeros(0)], ids=len
+)
 def test_short_and_silent_sound_gives_a_window(wave):
-    mel = audio.melspectrogram(wave.astype(np.float32))
-    assert mel.shape[1] >= audio.WINDOW and np.isfinite(mel).all()
+    mel = melspectrogram(wave.astype(np.float32))
+    assert mel.shape[1] >= MEL_WINDOW and np.isfinite(mel).all()
     if not np.any(wave):
         assert (mel == -4).all()
 
 
 def test_window_starts_at_25():
     """inference: ``int(i * 80. / fps)`` as in upstream's ``inference.py``; training: one frame earlier."""
-    assert audio.window_starts(8, Fraction(25), 1000, "inference").tolist() == [0, 3, 6, 9, 12, 16, 19, 22]
-    assert audio.window_starts(8, Fraction(25), 1000, "training").tolist() == [0, 0, 3, 6, 9, 12, 16, 19]
-    assert audio.window_starts(8, Fraction(25), 1000, "centred").tolist() == [0, 0, 0, 3, 6, 10, 13, 16]
-    assert audio.window_starts(60, Fraction(25), 30, "inference").max() == 14
+    assert window_starts(8, Fraction(25), 1000, "inference").tolist() == [
+        0,
+        3,
+        6,
+        9,
+        12,
+        16,
+        19,
+        22,
+    ]
+    assert window_starts(8, Fraction(25), 1000, "training").tolist() == [0, 0, 3, 6, 9, 12, 16, 19]
+    assert window_starts(8, Fraction(25), 1000, "centred").tolist() == [0, 0, 0, 3, 6, 10, 13, 16]
+    assert window_starts(60, Fraction(25), 30, "inference").max() == 14
 
 
 @given(st.sampled_from(RATES), st.integers(1, 2000), st.floats(-500, 500))
 def test_windows_stay_on_their_frame(fps, frames, offset):
     mel_frames = int(80 * frames / fps) + 40
-    starts = audio.window_starts(frames, fps, mel_frames, "centred", offset)
+    starts = window_starts(frames, fps, mel_frames, "centred", offset)
     ideal = 80 * (np.arange(frames) + 0.5) / float(fps) - 8 + offset * 0.08
     assert np.abs(starts - np.clip(ideal, 0, mel_frames - 16)).max() <= 0.51
     assert (np.diff(starts) >= 0).all() and starts.min() >= 0 and starts.max() <= mel_frames - 16
@@ -60,49 +80,55 @@ def test_windows_stay_on_their_frame(fps, frames, offset):
 @given(st.sampled_from(RATES), st.integers(1, 500))
 def test_inference_rule_is_upstreams_float_rule(fps, frames):
     upstream = [int(i * (80.0 / float(fps)) + 1e-9) for i in range(frames)]
-    assert audio.window_starts(frames, fps, 10**6, "inference").tolist() == upstream
+    assert window_starts(frames, fps, 10**6, "inference").tolist() == upstream
 
 
 def test_windows_are_columns_of_the_mel():
     mel = np.arange(80 * 50, dtype=np.float32).reshape(80, 50)
-    windows = audio.mel_windows(mel, np.array([0, 34]))
+    windows = mel_windows(mel, np.array([0, 34]))
     assert windows.shape == (2, 80, 16)
     assert (windows[1] == mel[:, 34:50]).all()
-    wide = audio.mel_windows(mel, np.array([0, 10, 34]), 2)
+    wide = mel_windows(mel, np.array([0, 10, 34]), 2)
     assert wide.shape == (3, 80, 20) and (wide[1] == mel[:, 8:28]).all()
-    assert (wide[0, :, :3] == mel[:, :1]).all() and (wide[2, :, -3:] == mel[:, -1:]).all()  # the ends are held
+    assert (wide[0, :, :3] == mel[:, :1]).all() and (
+        wide[2, :, -3:] == mel[:, -1:]
+    ).all()  # the ends are held
 
 
 @pytest.mark.parametrize("hertz", [90.0, 210.0])
 def test_a_pitch_is_found(hertz):
     """Harmonics that grow weaker, a low and a high voice; noise and too short a sound are of the usual pitch."""
     seconds = np.arange(16000) / 16000
-    voice = sum(np.sin(2 * np.pi * k * hertz * seconds) / k for k in range(1, 20)).astype(np.float32)
-    assert audio.pitch(voice / 4) == pytest.approx(hertz, rel=0.02)
-    assert audio.pitch(voice[:500]) == audio.pitch(np.zeros(16000, np.float32)) == audio.USUAL_PITCH
+    voice = sum(np.sin(2 * np.pi * k * hertz * seconds) / k for k in range(1, 20)).astype(
+        np.float32
+    )
+    assert median_pitch(voice / 4) == pytest.approx(hertz, rel=0.02)
+    assert median_pitch(voice[:500]) == median_pitch(np.zeros(16000, np.float32)) == USUAL_PITCH
 
 
 def test_a_pause_in_real_speech_is_found():
     wave = media.read_audio(SAMPLE_SPEECH)
     loud = wave[: 3 * 16000]
     paused = np.concatenate([loud, np.zeros(2 * 16000, np.float32), loud])
-    speech = audio.speaking(paused, 200, Fraction(25))
+    speech = speech_activity(paused, 200, Fraction(25))
     assert speech.dtype == np.float32 and speech.shape == (200,)
-    assert (speech[85:110] == 0).all() and speech[10:60].mean() > 0.9 and speech[140:190].mean() > 0.9
+    assert (
+        (speech[85:110] == 0).all() and speech[10:60].mean() > 0.9 and speech[140:190].mean() > 0.9
+    )
     assert speech[118] == 1  # the mouth opens ahead of the voice, heard from frame 125 on
     assert np.abs(np.diff(speech)).max() < 0.5  # it opens and closes smoothly
 
 
 def test_sound_without_speech_counts_as_speech_throughout():
-    assert (audio.speaking(tone(1.0), 25, Fraction(25)) == 1).all()
-    assert (audio.speaking(np.zeros(10, np.float32), 1, Fraction(25)) == 1).all()
+    assert (speech_activity(tone(1.0), 25, Fraction(25)) == 1).all()
+    assert (speech_activity(np.zeros(10, np.float32), 1, Fraction(25)) == 1).all()
 
 
 def test_quieting_keeps_speech_and_sinks_pauses():
     windows = np.random.default_rng(0).uniform(-4, 4, (3, 80, 16)).astype(np.float32)
-    half = audio.quieten(windows, np.array([1.0, 0.5, 0.0], np.float32))
+    half = quieten_pauses(windows, np.array([1.0, 0.5, 0.0], np.float32))
     assert (half[0] == windows[0]).all()
-    assert half[2].max() == pytest.approx(audio.QUIET) and (half[1] <= windows[1]).all()
+    assert half[2].max() == pytest.approx(QUIET) and (half[1] <= windows[1]).all()
 
 
 @settings(deadline=None)
@@ -110,18 +136,20 @@ def test_quieting_keeps_speech_and_sinks_pauses():
 def test_what_a_recording_lacks_of_the_usual_loudness(decibels):
     """Speech at any level, with pauses: louder by what it lacks, it lacks nothing."""
     rng = np.random.default_rng(0)
-    windows = rng.uniform(-1.5, 0, (40, 80, 16)).astype(np.float32) + np.float32(audio.MEL_DECIBEL * decibels)
-    windows[::4] = audio.QUIET
-    gain = audio.missing_gain(windows)
-    assert audio.missing_gain(audio.in_voice(windows, 1.0, gain)) == pytest.approx(0, abs=0.01)
-    assert audio.missing_gain(windows - 0.2) == pytest.approx(gain + 0.2, abs=0.02)
-    assert audio.missing_gain(windows[:0]) == 0
+    windows = rng.uniform(-1.5, 0, (40, 80, 16)).astype(np.float32) + np.float32(
+        MEL_DECIBEL * decibels
+    )
+    windows[::4] = QUIET
+    gain = missing_gain(windows)
+    assert missing_gain(normalise_voice(windows, 1.0, gain)) == pytest.approx(0, abs=0.01)
+    assert missing_gain(windows - 0.2) == pytest.approx(gain + 0.2, abs=0.02)
+    assert missing_gain(windows[:0]) == 0
 
 
 def test_silence_and_hum_are_not_made_louder():
     hum = np.random.default_rng(0).uniform(-4, -2.5, (40, 80, 16)).astype(np.float32)
-    assert audio.missing_gain(np.full_like(hum, audio.QUIET)) == audio.missing_gain(hum) == 0
-    assert 0 < audio.missing_gain(hum + 0.6) < audio.missing_gain(hum + 1.3)
+    assert missing_gain(np.full_like(hum, QUIET)) == missing_gain(hum) == 0
+    assert 0 < missing_gain(hum + 0.6) < missing_gain(hum + 1.3)
 
 
 @settings(deadline=None)
@@ -129,9 +157,9 @@ def test_silence_and_hum_are_not_made_louder():
 def test_stretching_moves_bands_up_in_proportion(band, factor):
     mel = torch.full((2, 1, 80, 16), -4.0)
     mel += 6 * torch.exp(-((torch.arange(80.0)[:, None] - band) ** 2) / 8)
-    moved = audio.stretch_bands(mel, torch.tensor([factor, 1.0]))
+    moved = stretch_bands(mel, torch.tensor([factor, 1.0]))
     assert torch.equal(moved[1], mel[1])
     assert abs(int(moved[0, 0, :, 5].argmax()) - band * factor) <= 1
     windows = mel[:, 0].numpy()
-    assert audio.in_voice(windows, 1.0) is windows
-    assert np.array_equal(audio.in_voice(windows, factor)[0], moved[0, 0].numpy())
+    assert normalise_voice(windows, 1.0) is windows
+    assert np.array_equal(normalise_voice(windows, factor)[0], moved[0, 0].numpy())

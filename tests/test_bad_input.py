@@ -10,8 +10,9 @@ import pytest
 import torch
 from conftest import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
 
-from helpers import media, params, run, weights
+from helpers import checkpoints, media, params, run
 from helpers.errors import LipSyncError
+from helpers.media.ffmpeg import give_up
 
 BLANK = np.full((96, 128, 3), 128, np.uint8)
 
@@ -51,7 +52,7 @@ def scripted(folder: Path) -> str:
 
 
 def cut_off(folder: Path) -> str:
-    data = weights.locate("compact").path.read_bytes()
+    data = checkpoints.locate("compact").path.read_bytes()
     (folder / "cut.safetensors").write_bytes(data[: len(data) // 2])
     return str(folder / "cut.safetensors")
 
@@ -67,9 +68,15 @@ CASES = {
     "empty file": (lambda f: dict(video=text_file(f, "empty.mp4", "")), "empty.mp4 is empty"),
     "no frames": (lambda f: dict(video=no_frames(f)), "hollow.mp4"),
     "sound as video": (lambda f: dict(video=SAMPLE_SPEECH), "sound only"),
-    "no face": (lambda f: dict(video=grey(f), box=""), "no face found by retinaface.*allow_no_face=true"),
+    "no face": (
+        lambda f: dict(video=grey(f), box=""),
+        "no face found by retinaface.*allow_no_face=true",
+    ),
     "nobody has this number": (lambda f: dict(video=SAMPLE_VIDEO, box="", face="3"), "face=3"),
-    "no sound track": (lambda f: dict(audio=made_clip(f / "mute.mp4", "25", 0.4)), "no sound track"),
+    "no sound track": (
+        lambda f: dict(audio=made_clip(f / "mute.mp4", "25", 0.4)),
+        "no sound track",
+    ),
     "empty sound": (lambda f: dict(audio=silent_track(f)), "empty.wav"),
     "unreadable sound": (lambda f: dict(audio=text_file(f, "words.wav")), "words.wav"),
     "unknown parameter": (lambda f: dict(smoth="true"), "did you mean smooth"),
@@ -79,11 +86,20 @@ CASES = {
     "weights missing": (lambda f: dict(checkpoint=f / "none.pth"), "none.pth"),
     "weights not fetched": (lambda f: dict(checkpoint="wav2lip"), "weights fetch wav2lip"),
     "weights cut off": (lambda f: dict(checkpoint=cut_off(f)), "cut.safetensors is damaged"),
-    "weights are a page": (lambda f: dict(checkpoint=text_file(f, "page.pth", "<html>no</html>")), "web page"),
+    "weights are a page": (
+        lambda f: dict(checkpoint=text_file(f, "page.pth", "<html>no</html>")),
+        "web page",
+    ),
     "weights scripted": (lambda f: dict(checkpoint=scripted(f)), "TorchScript"),
-    "other architecture": (lambda f: dict(checkpoint=saved(f, "o.pth", {"a": torch.zeros(2)})), "another architecture"),
+    "other architecture": (
+        lambda f: dict(checkpoint=saved(f, "o.pth", {"a": torch.zeros(2)})),
+        "another architecture",
+    ),
     "a judge as generator": (lambda f: dict(checkpoint="sync-compact"), "no lip-sync network"),
-    "weights are no tensors": (lambda f: dict(checkpoint=saved(f, "n.pth", {"a": 1})), "no state dict"),
+    "weights are no tensors": (
+        lambda f: dict(checkpoint=saved(f, "n.pth", {"a": 1})),
+        "no state dict",
+    ),
     "folder not writable": (lambda f: dict(run_dir=file_in_the_way(f)), "cannot be written"),
 }
 
@@ -91,9 +107,14 @@ CASES = {
 @pytest.mark.parametrize("name", CASES)
 def test_bad_input_is_one_line(tmp_path, name):
     make, words = CASES[name]
-    good = dict(video=made_clip(tmp_path / "good.mkv", "25", 0.4), audio=write_wave(tmp_path / "good.wav", tone(0.4)))
+    good = dict(
+        video=made_clip(tmp_path / "good.mkv", "25", 0.4),
+        audio=write_wave(tmp_path / "good.wav", tone(0.4)),
+    )
     before = set(tmp_path.rglob("*"))
-    values = good | dict(run_dir=tmp_path / "run", box=FACE_BOX, checkpoint="compact") | make(tmp_path)
+    values = (
+        good | dict(run_dir=tmp_path / "run", box=FACE_BOX, checkpoint="compact") | make(tmp_path)
+    )
     made = set(tmp_path.rglob("*")) - before
     with pytest.raises(LipSyncError, match=words) as caught:
         run.lipsync(params.build(**values))
@@ -103,7 +124,10 @@ def test_bad_input_is_one_line(tmp_path, name):
 
 
 def test_a_folder_of_another_input(tmp_path):
-    values = dict(video=made_clip(tmp_path / "a.mkv", "25", 0.4), audio=write_wave(tmp_path / "a.wav", tone(0.4)))
+    values = dict(
+        video=made_clip(tmp_path / "a.mkv", "25", 0.4),
+        audio=write_wave(tmp_path / "a.wav", tone(0.4)),
+    )
     run.open_folder(params.build(**values, run_dir=tmp_path / "run"))
     other = made_clip(tmp_path / "b.mkv", "30", 0.4)
     with pytest.raises(LipSyncError, match="belongs to another video.*a.mkv"):
@@ -112,7 +136,10 @@ def test_a_folder_of_another_input(tmp_path):
 
 @pytest.mark.parametrize("where", ["plan", "join"])
 def test_a_full_disk(tmp_path, monkeypatch, where):
-    values = dict(video=made_clip(tmp_path / "a.mkv", "25", 0.4), audio=write_wave(tmp_path / "a.wav", tone(0.4)))
+    values = dict(
+        video=made_clip(tmp_path / "a.mkv", "25", 0.4),
+        audio=write_wave(tmp_path / "a.wav", tone(0.4)),
+    )
 
     def full(*args, **more):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
@@ -127,5 +154,5 @@ def test_a_full_disk(tmp_path, monkeypatch, where):
 def test_what_ffmpeg_says_of_a_full_disk_is_understood(tmp_path):
     words = "[out#0/mp4 @ 0x1] Error writing trailer: No space left on device\nConversion failed!"  # of ffmpeg 7
     with pytest.raises(OSError) as caught:
-        media._give_up(tmp_path / "a.part.mp4", tmp_path / "a.mp4", words)
+        give_up(tmp_path / "a.part.mp4", tmp_path / "a.mp4", words)
     assert caught.value.errno == errno.ENOSPC

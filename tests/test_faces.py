@@ -9,27 +9,37 @@ import torch
 from conftest import SAMPLE_VIDEO, fill
 from hypothesis import given, strategies as st
 
-from helpers import blend, faces, media, weights
-from helpers.batches import halving
+from helpers import checkpoints, media
 from helpers.errors import ParameterError, RunError, WeightsError
+from helpers.face.detect import _s3fd_network, box_detection, detect_faces, detect_in_frame, iou
+from helpers.face.square import (
+    CROP_DROP,
+    CROP_HALF,
+    crop_square,
+    padded_box,
+    square_matrix,
+    square_side,
+)
+from helpers.face.track import find_shots, moving_average, select_faces
+from helpers.networks.devices import halving_batches
 
 FPS = Fraction(25)
 
 
 def detection(x=100.0, y=100.0, size=80.0, score=0.9):
-    row = faces.box_detection((x, y, x + size, y + size), 10**4, 10**4)[0]
+    row = box_detection((x, y, x + size, y + size), 10**4, 10**4)[0]
     row[4] = score
     return row
 
 
 def track(frames, **more):
     found = [np.stack(f) if f else np.zeros((0, 15), np.float32) for f in frames]
-    return faces.select(found, np.zeros(len(found), np.int32), FPS, **more)[0]
+    return select_faces(found, np.zeros(len(found), np.int32), FPS, **more)[0]
 
 
 def test_sample_face_is_found_and_title_is_not():
     frames = list(media.read_indexed(SAMPLE_VIDEO, FPS, [10, 80]))
-    face, title = (faces.detect(f) for f in frames)
+    face, title = (detect_in_frame(f) for f in frames)
     assert len(face) == 1 and len(title) == 0
     left, right, nose, *mouth = face[0, 5:].reshape(5, 2)
     assert left[0] < nose[0] < right[0] and left[1] < nose[1] < mouth[0][1]
@@ -39,13 +49,22 @@ def test_sample_face_is_found_and_title_is_not():
 def test_large_frames_are_scaled_and_coordinates_are_the_frames():
     frame = next(media.read_frames(SAMPLE_VIDEO, FPS))
     large = cv2.resize(frame, None, fx=3, fy=3, interpolation=cv2.INTER_CUBIC)
-    assert faces.iou(faces.detect(large)[0] / 3, faces.detect(frame)[0]) > 0.9
+    assert iou(detect_in_frame(large)[0] / 3, detect_in_frame(frame)[0]) > 0.9
 
 
 def test_every_real_clip_has_faces(clips):
-    for name in ("grid_v1.mpg", "grid_v4.mpg", "vr_1.mp4", "vr_5.mp4", "portrait_1080.mp4", "quiz_2997.mp4"):
+    for name in (
+        "grid_v1.mpg",
+        "grid_v4.mpg",
+        "vr_1.mp4",
+        "vr_5.mp4",
+        "portrait_1080.mp4",
+        "quiz_2997.mp4",
+    ):
         fps = media.default_fps(media.probe(clips / name))
-        assert all(len(faces.detect(f)) for f in media.read_frames(clips / name, fps, 0, 30)), name
+        assert all(len(detect_in_frame(f)) for f in media.read_frames(clips / name, fps, 0, 30)), (
+            name
+        )
 
 
 @pytest.mark.parametrize("gap, bridged", [(1, True), (10, True), (11, False)])
@@ -70,7 +89,7 @@ def test_the_largest_face_is_kept_without_hopping():
 def test_a_cut_ends_a_track_and_smoothing_stops_there():
     found = [detection(100)[None]] * 6 + [detection(112)[None]] * 6
     shot = np.array([0] * 6 + [1] * 6, np.int32)
-    (result,) = faces.select(found, shot, FPS, smooth_window=5)
+    (result,) = select_faces(found, shot, FPS, smooth_window=5)
     assert np.allclose(result.box[:6, 0], 100) and np.allclose(result.box[6:, 0], 112)
     assert len(set(result.track.tolist())) == 2
 
@@ -81,7 +100,7 @@ def test_cuts_are_seen(clips):
         cv2.cvtColor(cv2.resize(f, (32, 32), interpolation=cv2.INTER_AREA), cv2.COLOR_RGB2GRAY)
         for f in media.read_frames(clips / "cuts_noface.mp4", fps)
     ]
-    cuts = np.flatnonzero(np.diff(faces.shots(small))) + 1
+    cuts = np.flatnonzero(np.diff(find_shots(small))) + 1
     assert cuts.tolist() == [50, 75]  # two seconds of vr_2, one of blue, two of portrait_1080
 
 
@@ -93,49 +112,64 @@ def test_small_faces_count_as_none():
 @given(st.integers(1, 60), st.integers(1, 15), st.floats(-5, 5), st.floats(-100, 100))
 def test_smoothing_leaves_straight_motion_alone(n, window, slope, start):
     line = start + slope * np.arange(n)
-    assert np.allclose(faces.moving_average(line, window), line, atol=1e-6)
+    assert np.allclose(moving_average(line, window), line, atol=1e-6)
 
 
 def test_smoothing_calms_jitter():
     noisy = np.random.default_rng(0).standard_normal((200, 4))
-    assert faces.moving_average(noisy, 5).std() < 0.6 * noisy.std()
+    assert moving_average(noisy, 5).std() < 0.6 * noisy.std()
 
 
 @given(
-    st.floats(50, 400), st.floats(50, 400), st.floats(10, 150), st.floats(-0.7, 0.7), st.sampled_from([96, 128, 192])
+    st.floats(50, 400),
+    st.floats(50, 400),
+    st.floats(10, 150),
+    st.floats(-0.7, 0.7),
+    st.sampled_from([96, 128, 192]),
 )
 def test_crop_square_follows_place_size_and_roll(x, y, distance, angle, size):
     upright = np.array([[-0.5, -0.5], [0.5, -0.5], [0, 0.1], [-0.35, 0.5], [0.35, 0.5]]) * distance
     turn = np.array([[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]])
     points = upright @ turn.T + [x, y]
-    matrix = faces.crop_matrix(points, size)
+    matrix = square_matrix(points, size)
     seen = points @ matrix[:, :2].T + matrix[:, 2]
-    unit = size / (2 * faces.CROP_HALF)  # pixels of the crop that are one d
+    unit = size / (2 * CROP_HALF)  # pixels of the crop that are one d
     middle = (size - 1) / 2
-    assert np.allclose(seen[:2].mean(axis=0), [middle, middle - (0.5 + faces.CROP_DROP) * unit], atol=1e-3)
-    assert np.allclose(seen[3:].mean(axis=0), [middle, middle + (0.5 - faces.CROP_DROP) * unit], atol=1e-3)
+    assert np.allclose(
+        seen[:2].mean(axis=0), [middle, middle - (0.5 + CROP_DROP) * unit], atol=1e-3
+    )
+    assert np.allclose(
+        seen[3:].mean(axis=0), [middle, middle + (0.5 - CROP_DROP) * unit], atol=1e-3
+    )
     assert seen[0, 1] == pytest.approx(seen[1, 1], abs=1e-3)
-    assert blend.face_size(faces.crop_matrix(points, 96)) == pytest.approx(2 * faces.CROP_HALF * distance, rel=1e-3)
+    assert square_side(square_matrix(points, 96)) == pytest.approx(
+        2 * CROP_HALF * distance, rel=1e-3
+    )
 
 
 def test_crop_does_not_alias():
     stripes = np.zeros((800, 800, 3), np.uint8)
     stripes[::2] = 255
     points = np.array([[330, 300], [470, 300], [400, 390], [340, 460], [460, 460]], np.float32)
-    matrix = faces.crop_matrix(points, 96)
-    assert faces.crop(stripes, matrix, 96).std() < 0.25 * cv2.warpAffine(stripes, matrix, (96, 96)).std()
+    matrix = square_matrix(points, 96)
+    assert (
+        crop_square(stripes, matrix, 96).std()
+        < 0.25 * cv2.warpAffine(stripes, matrix, (96, 96)).std()
+    )
 
 
-@pytest.mark.parametrize("box", [(10, 10, 5, 20), (-1, 0, 50, 50), (0, 0, 101, 50), (0, 60, 50, 60)])
+@pytest.mark.parametrize(
+    "box", [(10, 10, 5, 20), (-1, 0, 50, 50), (0, 0, 101, 50), (0, 60, 50, 60)]
+)
 def test_impossible_boxes(box):
     with pytest.raises(ParameterError, match="100x80"):
-        faces.box_detection(box, 100, 80)
+        box_detection(box, 100, 80)
 
 
 @given(st.tuples(*[st.floats(-50, 150)] * 4), st.tuples(*[st.integers(0, 60)] * 4))
 def test_padded_boxes_stay_in_the_frame(corners, pads):
     x1, y1, x2, y2 = min(corners[::2]), min(corners[1::2]), max(corners[::2]), max(corners[1::2])
-    a, b, c, d = faces.padded_box(np.array([x1, y1, x2, y2]), pads, 100, 80)
+    a, b, c, d = padded_box(np.array([x1, y1, x2, y2]), pads, 100, 80)
     assert a >= 0 and b >= 0 and c <= 100 and d <= 80
 
 
@@ -146,21 +180,26 @@ def two_people(frames=10):
 
 
 @pytest.mark.parametrize(
-    "face, x", [("largest", 300), ("left", 50), ("right", 300), ("center", 300), ("0", 50), ("1", 300)]
+    "face, x",
+    [("largest", 300), ("left", 50), ("right", 300), ("center", 300), ("0", 50), ("1", 300)],
 )
 def test_the_face_that_was_asked_for(face, x):
-    (result,) = faces.select(two_people(), np.zeros(10, np.int32), FPS, face, width=640, smooth=False)
+    (result,) = select_faces(
+        two_people(), np.zeros(10, np.int32), FPS, face, width=640, smooth=False
+    )
     assert np.allclose(result.box[:9, 0], x)
     assert result.present[9] == (x == 50)  # the other one never stands in for it
 
 
 def test_an_index_that_nobody_has_is_no_face():
-    (result,) = faces.select(two_people(), np.zeros(10, np.int32), FPS, "2", width=640)
+    (result,) = select_faces(two_people(), np.zeros(10, np.int32), FPS, "2", width=640)
     assert not result.present.any()
 
 
 def test_all_faces_get_a_track_each():
-    first, second = faces.select(two_people(), np.zeros(10, np.int32), FPS, "all", width=640, smooth=False)
+    first, second = select_faces(
+        two_people(), np.zeros(10, np.int32), FPS, "all", width=640, smooth=False
+    )
     assert np.allclose(first.box[:9, 0], 300) and np.allclose(second.box[:, 0], 50)
     assert (first.present.sum(), second.present.sum()) == (9, 10)
 
@@ -168,15 +207,19 @@ def test_all_faces_get_a_track_each():
 def test_a_passer_by_does_not_shift_the_count():
     found = two_people(20)
     found[4] = np.concatenate([detection(0, 100, 40)[None], found[4]])
-    (result,) = faces.select(found, np.zeros(20, np.int32), FPS, "left", width=640, smooth=False)
+    (result,) = select_faces(found, np.zeros(20, np.int32), FPS, "left", width=640, smooth=False)
     assert np.allclose(result.box[:, 0], 50)
 
 
 @pytest.mark.parametrize("face", ["largest", "right", "center", "1"])
 def test_who_comes_after_what_is_shown_is_not_chosen(face):
     """A larger face further right, from frame 60 on: nobody's choice where 25 frames are shown; the chosen goes on."""
-    found = [np.stack([detection(100), detection(400, 100, 160)][: 1 + (n >= 60)]) for n in range(100)]
-    choose = lambda used, face: faces.select(found, np.zeros(100, np.int32), FPS, face, 640, used=used)  # noqa: E731
+    found = [
+        np.stack([detection(100), detection(400, 100, 160)][: 1 + (n >= 60)]) for n in range(100)
+    ]
+    choose = lambda used, face: select_faces(
+        found, np.zeros(100, np.int32), FPS, face, 640, used=used
+    )  # noqa: E731
     (result,) = choose(25, "0" if face == "1" else face)
     assert result.present.all() and np.abs(result.box[:, 0] - 100).max() < 1
     assert not choose(25, "1")[0].present.any() and not choose(25, "all")[1:]
@@ -191,10 +234,10 @@ def test_a_face_that_comes_back_is_the_same_person():
 
 def test_each_face_of_a_real_clip(clips):
     frames = list(media.read_frames(clips / "two_faces.mp4", FPS, 0, 8))
-    found = list(faces.detect_all(frames))
+    found = list(detect_faces(frames))
     width = frames[0].shape[1]
     chosen = {
-        face: faces.select(found, np.zeros(8, np.int32), FPS, face, width)
+        face: select_faces(found, np.zeros(8, np.int32), FPS, face, width)
         for face in ("largest", "left", "right", "all", "0", "1", "7")
     }
     x = {face: layers[0].box[0, [0, 2]].mean() / width for face, layers in chosen.items()}
@@ -211,8 +254,15 @@ def test_batches_shrink_when_memory_is_full():
         done.append(list(batch))
         return [2 * item for item in batch]
 
-    assert list(halving(work, iter(range(11)), 8)) == [2 * n for n in range(11)]
-    assert done == [[0, 1], [2, 3], [4, 5], [6, 7], [8, 9], [10]]  # 8, 4, then 2 fit; nothing is done twice
+    assert list(halving_batches(work, iter(range(11)), 8)) == [2 * n for n in range(11)]
+    assert done == [
+        [0, 1],
+        [2, 3],
+        [4, 5],
+        [6, 7],
+        [8, 9],
+        [10],
+    ]  # 8, 4, then 2 fit; nothing is done twice
 
 
 def test_memory_for_nothing_is_told():
@@ -220,7 +270,7 @@ def test_memory_for_nothing_is_told():
         raise torch.cuda.OutOfMemoryError
 
     with pytest.raises(RunError, match="device=cpu"):
-        list(halving(work, range(4), 4))
+        list(halving_batches(work, range(4), 4))
 
 
 @pytest.fixture
@@ -231,33 +281,47 @@ def seeded_s3fd(tmp_path, monkeypatch):
     state = fill(s3fd().state_dict())
     path = tmp_path / "s3fd.pth"
     torch.save(state, path)
-    monkeypatch.setitem(weights.registry(), "s3fd", dict(file=str(path), job="face detection", licence="BSD"))
-    faces._s3fd_network.cache_clear()
+    monkeypatch.setitem(
+        checkpoints.entries(), "s3fd", dict(file=str(path), job="face detection", licence="BSD")
+    )
+    _s3fd_network.cache_clear()
     yield path
-    faces._s3fd_network.cache_clear()
+    _s3fd_network.cache_clear()
 
 
 def test_s3fd_runs_from_a_file_and_gets_landmarks(seeded_s3fd, monkeypatch):
     from face_alignment.detection.sfd import detect as sfd
 
     frame = next(media.read_frames(SAMPLE_VIDEO, FPS))
-    assert all(row.shape == (15,) for row in faces.detect(frame, "s3fd"))  # random weights: any number of boxes
-    true = faces.detect(frame)[0]
-    boxes = np.array([[*true[:4] + 2, 0.9], [*true[:4] + 3, 0.8], [1, 1, 40, 50, 0.7], [5, 5, 40, 50, 0.3]])
+    assert all(
+        row.shape == (15,) for row in detect_in_frame(frame, "s3fd")
+    )  # random weights: any number of boxes
+    true = detect_in_frame(frame)[0]
+    boxes = np.array(
+        [[*true[:4] + 2, 0.9], [*true[:4] + 3, 0.8], [1, 1, 40, 50, 0.7], [5, 5, 40, 50, 0.3]]
+    )
     monkeypatch.setattr(sfd, "batch_detect", lambda net, pictures, device: [boxes * np.float32(1)])
-    face, other = faces.detect(frame, "s3fd")
-    assert np.allclose(face[:5], boxes[0]) and np.allclose(face[5:], true[5:])  # landmarks of the same face
-    assert (other[5::2] > 1).all() and (other[5::2] < 40).all()  # elsewhere the usual places in the box
+    face, other = detect_in_frame(frame, "s3fd")
+    assert np.allclose(face[:5], boxes[0]) and np.allclose(
+        face[5:], true[5:]
+    )  # landmarks of the same face
+    assert (other[5::2] > 1).all() and (
+        other[5::2] < 40
+    ).all()  # elsewhere the usual places in the box
 
 
 def test_s3fd_without_weights_is_told(tmp_path, monkeypatch):
-    monkeypatch.setitem(weights.registry(), "s3fd", dict(weights.registry()["s3fd"], file=str(tmp_path / "none.pth")))
-    faces._s3fd_network.cache_clear()
+    monkeypatch.setitem(
+        checkpoints.entries(),
+        "s3fd",
+        dict(checkpoints.entries()["s3fd"], file=str(tmp_path / "none.pth")),
+    )
+    _s3fd_network.cache_clear()
     with pytest.raises(WeightsError, match="none.pth"):
-        faces.detect(np.zeros((60, 80, 3), np.uint8), "s3fd")
+        detect_in_frame(np.zeros((60, 80, 3), np.uint8), "s3fd")
 
 
 def test_s3fd_of_another_architecture_is_told(seeded_s3fd):
     torch.save({"a": torch.zeros(3)}, seeded_s3fd)
     with pytest.raises(WeightsError, match="S3FD"):
-        faces.detect(np.zeros((60, 80, 3), np.uint8), "s3fd")
+        detect_in_frame(np.zeros((60, 80, 3), np.uint8), "s3fd")

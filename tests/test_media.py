@@ -24,7 +24,9 @@ def test_constant_rates_are_exact(tmp_path, rate, container):
 
 
 def test_variable_rate_is_resampled_by_time_stamp(tmp_path):
-    clip = made_clip(tmp_path / "vfr.mp4", "30", 4.0, "160x120", "-vf", "select=mod(n\\,3)", "-fps_mode", "vfr")
+    clip = made_clip(
+        tmp_path / "vfr.mp4", "30", 4.0, "160x120", "-vf", "select=mod(n\\,3)", "-fps_mode", "vfr"
+    )
     info = media.probe(clip)
     assert info.variable
     frames = list(media.read_frames(clip, Fraction(25)))
@@ -89,14 +91,23 @@ def test_odd_sizes_are_written_and_read(tmp_path, size):
     assert media.write_video(tmp_path / "out.mp4", frames, Fraction(25)) == 3
     info = media.probe(tmp_path / "out.mp4")
     assert (info.width, info.height, info.frames) == (width + width % 2, height + height % 2, 3)
-    for frame, value in zip(media.read_frames(tmp_path / "out.mp4", Fraction(25)), (20, 120, 220), strict=True):
+    for frame, value in zip(
+        media.read_frames(tmp_path / "out.mp4", Fraction(25)), (20, 120, 220), strict=True
+    ):
         assert abs(int(frame[height // 2, width // 2, 0]) - value) <= 2
 
 
 def test_colours_survive(tmp_path):
     colours = [(200, 40, 30), (20, 180, 60), (40, 60, 210), (220, 170, 140)]
-    media.write_video(tmp_path / "c.mp4", [np.full((64, 64, 3), c, np.uint8) for c in colours], Fraction(25), crf=4)
-    for frame, colour in zip(media.read_frames(tmp_path / "c.mp4", Fraction(25)), colours, strict=True):
+    media.write_video(
+        tmp_path / "c.mp4",
+        [np.full((64, 64, 3), c, np.uint8) for c in colours],
+        Fraction(25),
+        crf=4,
+    )
+    for frame, colour in zip(
+        media.read_frames(tmp_path / "c.mp4", Fraction(25)), colours, strict=True
+    ):
         assert np.abs(frame.reshape(-1, 3).mean(axis=0) - colour).max() < 3
 
 
@@ -143,7 +154,9 @@ def test_a_still_picture_is_a_video_of_one_frame(tmp_path):
     cv2.imwrite(str(tmp_path / "still.png"), picture[..., ::-1])
     info = media.probe(tmp_path / "still.png")
     assert (info.kind, info.width, info.height, info.frames) == ("image", 60, 40, 1)
-    assert all((f == picture).all() for f in media.read_frames(tmp_path / "still.png", Fraction(25), 0, 3))
+    assert all(
+        (f == picture).all() for f in media.read_frames(tmp_path / "still.png", Fraction(25), 0, 3)
+    )
 
 
 @pytest.mark.parametrize("suffix", ["wav", "mp3", "m4a", "flac", "ogg"])
@@ -177,7 +190,9 @@ def test_sound_of_a_video_and_8_khz(tmp_path):
 def test_nan_becomes_silence(tmp_path):
     wave = tone(0.5)
     wave[100:200] = np.nan
-    assert np.isfinite(media.read_audio(write_wave(tmp_path / "nan.wav", wave, "-c:a", "pcm_f32le"))).all()
+    assert np.isfinite(
+        media.read_audio(write_wave(tmp_path / "nan.wav", wave, "-c:a", "pcm_f32le"))
+    ).all()
 
 
 @pytest.mark.parametrize("make, words", [
@@ -243,13 +258,17 @@ def test_turned_and_cut_like_the_array(tmp_path, name, size, rotate):
     view = media.View(rotate, (4, 6, 40, 44))
     assert view.size(media.probe(path)) == (36, 38)
     made = next(media.read_frames(path, Fraction(25), view=view))
-    assert np.abs(made.astype(int) - turned[6:44, 4:40]).max() <= 8  # ffmpeg turns and cuts before it makes RGB
+    assert (
+        np.abs(made.astype(int) - turned[6:44, 4:40]).max() <= 8
+    )  # ffmpeg turns and cuts before it makes RGB
     assert np.abs(made.astype(int) - turned[6:44, 4:40]).mean() < 1
     whole = next(media.read_frames(path, Fraction(25), view=media.View(rotate)))
     assert whole.shape == turned.shape and np.abs(whole.astype(int) - turned).mean() < 1
 
 
-@pytest.mark.parametrize("crop", [(0, 0, 81, 40), (-2, 0, 40, 40), (30, 0, 40, 40), (0, 40, 40, 20)])
+@pytest.mark.parametrize(
+    "crop", [(0, 0, 81, 40), (-2, 0, 40, 40), (30, 0, 40, 40), (0, 40, 40, 20)]
+)
 def test_impossible_crops_are_told(tmp_path, crop):
     info = media.probe(made_clip(tmp_path / "clip.mkv", "25", 0.2, "80x48"))
     with pytest.raises(ParameterError, match="crop=.*80x48"):

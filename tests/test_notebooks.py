@@ -16,7 +16,8 @@ import pytest
 import torch
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, spoken_clip, tone, write_wave
 
-from helpers import bench, errors, install, media, params, weights
+from helpers import checkpoints, errors, install, media, params
+from helpers.measure.bench import bench
 from helpers.notebook import colab, runner
 
 SUMMARY = {"frames", "duration_s", "frames_redrawn", "frames_passed_through", "lipsync", "restored"}
@@ -24,7 +25,10 @@ SUMMARY = {"frames", "duration_s", "frames_redrawn", "frames_passed_through", "l
 
 def helpers(*args: object) -> subprocess.CompletedProcess:
     return subprocess.run(
-        [sys.executable, "-m", "helpers", *map(str, args)], capture_output=True, text=True, cwd=params.ROOT
+        [sys.executable, "-m", "helpers", *map(str, args)],
+        capture_output=True,
+        text=True,
+        cwd=params.ROOT,
     )
 
 
@@ -57,12 +61,21 @@ def test_sample_through_the_command_line(tmp_path):
     assert "unknown parameter" not in done.stderr
     result = json.loads(done.stdout)
     assert set(result) >= SUMMARY
-    assert (result["frames"], result["frames_redrawn"], result["frames_passed_through"]) == (189, 164, 25)
+    assert (result["frames"], result["frames_redrawn"], result["frames_passed_through"]) == (
+        189,
+        164,
+        25,
+    )
     for name in ("lipsync", "restored"):
         info = media.probe(result[name])
         assert (info.frames, info.width, info.has_audio) == (189, 480, True)
     assert [pictures(tmp_path / "run 1" / f"{n}.ipynb") for n in params.NOTEBOOKS] == [2, 9, 4]
-    last = nbformat.read(tmp_path / "run 1" / "03_restore.ipynb", as_version=4).cells[-1].outputs[0].text
+    last = (
+        nbformat.read(tmp_path / "run 1" / "03_restore.ipynb", as_version=4)
+        .cells[-1]
+        .outputs[0]
+        .text
+    )
     quality = {row["video"]: row for row in json.loads(last)["quality"]}
     assert set(quality) == {"source", "lipsync", "restored"}
     assert quality["lipsync"]["length_error_ms"] == 0 and quality["lipsync"]["psnr_outside"] > 38
@@ -73,8 +86,12 @@ def test_sample_through_the_command_line(tmp_path):
 
 @pytest.mark.notebook
 def test_real_clip_with_injected_parameters(clips, tmp_path):
-    values = dict(output_size="360x360", fit="stretch", length="shortest", restorer="none", smooth_window="3")
-    result = runner.run_all(str(clips / "grid_v1.mpg"), str(clips / "speech_2.wav"), str(tmp_path / "run"), values)
+    values = dict(
+        output_size="360x360", fit="stretch", length="shortest", restorer="none", smooth_window="3"
+    )
+    result = runner.run_all(
+        str(clips / "grid_v1.mpg"), str(clips / "speech_2.wav"), str(tmp_path / "run"), values
+    )
     assert (result["frames"], result["frames_redrawn"]) == (75, 75)
     info = media.probe(result["restored"])
     assert (info.width, info.height, info.fps) == (360, 360, 25)
@@ -84,12 +101,18 @@ def test_real_clip_with_injected_parameters(clips, tmp_path):
 
 @pytest.mark.notebook
 def test_an_error_in_a_notebook_is_one_line(tmp_path):
-    done = helpers("run", SAMPLE_VIDEO, SAMPLE_SPEECH, "--out", tmp_path / "run", "-p", "box=0,0,9000,10")
+    done = helpers(
+        "run", SAMPLE_VIDEO, SAMPLE_SPEECH, "--out", tmp_path / "run", "-p", "box=0,0,9000,10"
+    )
     assert done.returncode == 2 and done.stdout == ""
-    assert done.stderr.splitlines()[-1].startswith("error: box=0,0,9000,10 does not lie in the 480x480 frame")
+    assert done.stderr.splitlines()[-1].startswith(
+        "error: box=0,0,9000,10 does not lie in the 480x480 frame"
+    )
     assert "Traceback" not in done.stderr
     cells = nbformat.read(tmp_path / "run" / "02_lipsync.ipynb", as_version=4).cells
-    error = next(o for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error")
+    error = next(
+        o for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"
+    )
     assert len(error.traceback) == 1 and error.ename.endswith("ParameterError")
     assert not (tmp_path / "run" / "lipsync.mp4").exists()
 
@@ -131,14 +154,19 @@ def test_training_notebook_runs_on_a_folder_of_clips(tmp_path):
     (tmp_path / "clips").mkdir()
     for n, start in enumerate((0.0, 1.2)):
         spoken_clip(tmp_path / "clips" / f"{n}.mp4", start, 1.2)
-    runner.execute("04_train", tmp_path, dict(run_dir=str(tmp_path), clips=str(tmp_path / "clips"), steps=20))
+    runner.execute(
+        "04_train", tmp_path, dict(run_dir=str(tmp_path), clips=str(tmp_path / "clips"), steps=20)
+    )
     last = nbformat.read(tmp_path / "04_train.ipynb", as_version=4).cells[-1].outputs[0].text
     result = json.loads(last)
     assert result["steps"] == 20 and result["clips"] == 2
     assert [row["weights"] for row in result["table"]] == ["before", "after"]
-    before, after = (weights.load(path).state_dict() for path in (weights.locate("compact").path, result["weights"]))
+    before, after = (
+        checkpoints.load(path).state_dict()
+        for path in (checkpoints.locate("compact").path, result["weights"])
+    )
     changed = {name.split(".")[0] for name in before if not torch.equal(before[name], after[name])}
-    assert not {"eyes", "audio_encoder"} & changed
+    assert not {"encoders", "audio_encoder"} & changed
     assert changed >= {"face_encoder_blocks", "face_decoder_blocks", "output_block"}
     assert pictures(tmp_path / "04_train.ipynb") == 5
 
@@ -152,7 +180,11 @@ def test_training_notebook_without_clips_takes_the_lip_synced_sample(tmp_path):
 def test_first_cell_fetches_the_repository_where_it_is_missing(tmp_path):
     if not (params.ROOT / ".git").exists():
         pytest.skip("needs a git checkout")
-    elsewhere = dict(os.environ, GIT_CONFIG_COUNT="1", GIT_CONFIG_VALUE_0=f"https://github.com/{colab.REPOSITORY}")
+    elsewhere = dict(
+        os.environ,
+        GIT_CONFIG_COUNT="1",
+        GIT_CONFIG_VALUE_0=f"https://github.com/{colab.REPOSITORY}",
+    )
     elsewhere["GIT_CONFIG_KEY_0"] = f"url.file://{params.ROOT}/.git.insteadOf"
     code = colab.first_cell() + "\nimport helpers; print(helpers.__file__)"
     for _ in range(2):  # the second time it is there
@@ -164,10 +196,19 @@ def test_first_cell_fetches_the_repository_where_it_is_missing(tmp_path):
 
 def test_badges_and_first_cells_name_one_repository():
     texts = [(params.ROOT / "README.md").read_text()]
-    texts += [(runner.FOLDER / f"{n}.ipynb").read_text() for n in (*params.NOTEBOOKS, params.TRAINING_NOTEBOOK)]
-    found = {name for text in texts for name in re.findall(r"research\.google\.com/github/([^/]+/[^/]+)/blob", text)}
+    texts += [
+        (runner.FOLDER / f"{n}.ipynb").read_text()
+        for n in (*params.NOTEBOOKS, params.TRAINING_NOTEBOOK)
+    ]
+    found = {
+        name
+        for text in texts
+        for name in re.findall(r"research\.google\.com/github/([^/]+/[^/]+)/blob", text)
+    }
     assert found == {colab.REPOSITORY}
-    assert all(colab.first_cell() in [c.source for c in nbformat.reads(t, 4).cells] for t in texts[1:])
+    assert all(
+        colab.first_cell() in [c.source for c in nbformat.reads(t, 4).cells] for t in texts[1:]
+    )
 
 
 def test_colab_brings_files_and_offers_results(tmp_path, monkeypatch):
@@ -197,11 +238,15 @@ def test_colab_brings_files_and_offers_results(tmp_path, monkeypatch):
 def test_bench_measures_every_stage(tmp_path):
     video = made_clip(tmp_path / "clip.mkv", "25", 0.6)
     speech = write_wave(tmp_path / "s.wav", tone(0.6))
-    result = bench.bench(video, speech, (0.4,))
+    result = bench(video, speech, (0.4,))
     assert all(v > 0 for v in result["ms_a_frame_alone"].values() if isinstance(v, float))
     run_ = result["runs"][0]
     assert run_["frames"] == 10 and run_["peak_mb"] > 100 and run_["stages"]["lipsync"]["all"] > 0
-    assert set(result["ratios"]) == {"whole_to_summed_stages", "peak_memory_last_to_first", "upstream_fp32_to_fastest"}
+    assert set(result["ratios"]) == {
+        "whole_to_summed_stages",
+        "peak_memory_last_to_first",
+        "upstream_fp32_to_fastest",
+    }
 
 
 def test_a_package_that_pip_cannot_install_is_named_in_one_line(tmp_path, monkeypatch):

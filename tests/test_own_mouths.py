@@ -10,14 +10,26 @@ import pytest
 from conftest import SAMPLE_VIDEO, write_wave
 from hypothesis import given, settings, strategies as st
 
-from helpers import audio, blend, faces, media, own_mouths, params, plan as plans, render, run, wav2lip, weights
+from helpers import checkpoints, media, params, run
+from helpers.engines.base import face_input
+from helpers.engines.compact import generate
+from helpers.engines.lend import cut_donor_mouth, lend_mouth
+from helpers.face.detect import detect_in_frame
+from helpers.face.mask import DONOR_REACH, local_mask
+from helpers.face.square import crop_square, square_matrix
+from helpers.networks.encode import encode_faces
+from helpers.plan.geometry import source_pictures
+from helpers.plan.make import make_plan
+from helpers.plan.plan import load_plan, save_plan
+from helpers.plan.selection import _standard, donor_codes, own_offset, select_donors
+from helpers.sound.mel import mel_windows
 
 RNG = np.random.default_rng(0)
 
 
 def choose(wanted, known, lips=None, shown=None, lent=None, around=None, speech=None, opened=None):
     count = len(known)
-    return own_mouths.choose(
+    return select_donors(
         wanted,
         known,
         np.zeros((count, 4)) if lips is None else lips,
@@ -36,7 +48,7 @@ def test_pieces_are_found_again(order, block):
     known = np.random.default_rng(1).normal(size=(50, 8)) * 3
     path = np.concatenate([np.arange(10 * k, 10 * k + 10) for k in order])
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(own_mouths, "BLOCK", block)
+        patch.setattr("helpers.plan.selection.SEARCH_BLOCK", block)
         assert (choose(known[path], known) == path).all()
 
 
@@ -69,18 +81,18 @@ def test_cuts_poses_and_pauses_cost():
 def test_a_person_is_read_by_what_is_heard():
     """Eyes that see noise: the pixels are read all the same, as their own sound teaches."""
     true = np.cumsum(RNG.normal(size=(300, 8)), axis=0)
-    true = own_mouths._standard(true)
+    true = _standard(true)
     lips = (true @ RNG.normal(size=(8, 60))).astype(np.float32)
     codes = RNG.normal(size=(300, 8))
     heard = true + 0.5 * RNG.normal(size=true.shape)
     right = lambda known: np.mean([np.corrcoef(known[:, k], true[:, k])[0, 1] for k in range(8)])  # noqa: E731
-    assert abs(right(own_mouths.labels(codes, lips, None))) < 0.2
-    assert right(own_mouths.labels(codes, lips, heard)) > 0.6
+    assert abs(right(donor_codes(codes, lips, None))) < 0.2
+    assert right(donor_codes(codes, lips, heard)) > 0.6
 
 
 def sample():
     frame = next(media.read_frames(SAMPLE_VIDEO, Fraction(25)))
-    return frame, faces.detect(frame)[0, 5:].reshape(5, 2).astype(np.float64)
+    return frame, detect_in_frame(frame)[0, 5:].reshape(5, 2).astype(np.float64)
 
 
 @given(st.floats(-4, 4), st.floats(-4, 4), st.floats(0.95, 1.05), st.floats(-12, 12))
@@ -89,14 +101,18 @@ def test_a_lent_mouth_lies_where_its_own_lay(right, down, scale, light):
     """A frame gets its mouth back from a moved, larger and brighter copy whose landmarks are the frame's."""
     frame, points = sample()
     middle = points.mean(axis=0)
-    move = np.array([[scale, 0, middle[0] * (1 - scale) + right], [0, scale, middle[1] * (1 - scale) + down]])
-    other = cv2.warpAffine(frame, move, frame.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    move = np.array(
+        [[scale, 0, middle[0] * (1 - scale) + right], [0, scale, middle[1] * (1 - scale) + down]]
+    )
+    other = cv2.warpAffine(
+        frame, move, frame.shape[1::-1], flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE
+    )
     other = np.clip(other + light, 0, 255).astype(np.uint8)
-    (x1, y1, x2, y2), mask = blend.local_mask(points, *frame.shape[1::-1], blend.LENT)
+    (x1, y1, x2, y2), mask = local_mask(points, *frame.shape[1::-1], DONOR_REACH)
     spoilt = frame.copy()
-    (a1, b1, a2, b2), hole = blend.local_mask(points, *frame.shape[1::-1], 0.4)
+    (a1, b1, a2, b2), hole = local_mask(points, *frame.shape[1::-1], 0.4)
     spoilt[b1:b2, a1:a2][hole > 0.02] = 90
-    made = blend.lend(spoilt, points, blend.lender(other, points))
+    made = lend_mouth(spoilt, points, cut_donor_mouth(other, points))
     assert made is not None
     assert (made[y1:y2, x1:x2][mask == 0] == frame[y1:y2, x1:x2][mask == 0]).all()
     assert (np.delete(made, np.s_[y1:y2], 0) == np.delete(frame, np.s_[y1:y2], 0)).all()
@@ -107,20 +123,22 @@ def test_a_lent_mouth_lies_where_its_own_lay(right, down, scale, light):
 def test_no_mouth_of_another_picture():
     frame, points = sample()
     noise = RNG.integers(0, 255, frame.shape, dtype=np.uint8)
-    assert blend.lend(frame, points, blend.lender(noise, points)) is None
+    assert lend_mouth(frame, points, cut_donor_mouth(noise, points)) is None
     outside = points + 10 * frame.shape[0]
-    assert blend.lend(frame, outside, blend.lender(frame, points)) is None
+    assert lend_mouth(frame, outside, cut_donor_mouth(frame, points)) is None
 
 
 def test_a_lent_mouth_is_bent_by_half_a_step():
-    net = weights.load(weights.locate("compact").path)
+    net = checkpoints.load(checkpoints.locate("compact").path)
     pictures = RNG.integers(0, 255, (3, 96, 96, 3), dtype=np.uint8)
     codes = RNG.normal(size=(3, 8)).astype(np.float32)
     lent = np.array([False, True, False])
-    one = wav2lip.generate(net, codes, pictures, passes=1)
-    two = wav2lip.generate(net, codes, pictures, passes=2)
-    pauses = np.array([0, 1, 0], np.float32)  # the most shut of the person's own mouths is chosen for them
-    made = wav2lip.generate(net, codes, pictures, passes=2, lent=lent, pauses=pauses)
+    one = generate(net, codes, pictures, passes=1)
+    two = generate(net, codes, pictures, passes=2)
+    pauses = np.array(
+        [0, 1, 0], np.float32
+    )  # the most shut of the person's own mouths is chosen for them
+    made = generate(net, codes, pictures, passes=2, lent=lent, pauses=pauses)
     assert np.abs(made[1, :2] - 0.5 * one[1, :2]).max() < 1e-5 and (made[1, 2] == 0).all()
     assert np.abs(made[[0, 2]] - two[[0, 2]]).max() < 5e-4
 
@@ -129,61 +147,73 @@ def test_a_lent_mouth_is_bent_by_half_a_step():
 def dubbed(clips, tmp_path_factory):
     """A GRID speaker with another one's sentence: (record, plan, network, parameters)."""
     folder = tmp_path_factory.mktemp("dubbed")
-    p = params.build(video=clips / "grid_v1.mpg", audio=clips / "grid_v2.mpg", run_dir=folder, restorer="none")
+    p = params.build(
+        video=clips / "grid_v1.mpg", audio=clips / "grid_v2.mpg", run_dir=folder, restorer="none"
+    )
     record, plan, net = run.prepare(p)
     return record, plan, net, p
 
 
 def test_a_talking_clip_lends_its_mouths(dubbed, tmp_path):
     _, plan, net, p = dubbed
-    lent = plan.lenders[0]
+    lent = plan.donors[0]
     assert (lent >= 0).all() and len(np.unique(lent)) > 20
     pieces = np.split(lent, np.flatnonzero(np.diff(lent) != 1) + 1)
     assert 3 <= len(pieces) <= len(lent) / 2
-    whole = list(render.render(plan, p.video, net, p, 0, plan.frames))
-    part = list(render.render(plan, p.video, net, p, 32, 48))
+    whole = list(run.render_frames(plan, p.video, net, p, 0, plan.frames))
+    part = list(run.render_frames(plan, p.video, net, p, 32, 48))
     assert all((a == b).all() for a, b in zip(whole[32:48], part, strict=True))
-    drawn = replace(plan, lenders=np.full_like(plan.lenders, -1))
-    view, plain = (render.preview(q, p.video, net, p, 40) for q in (plan, drawn))
+    drawn = replace(plan, donors=np.full_like(plan.donors, -1))
+    view, plain = (run.preview(q, p.video, net, p, 40) for q in (plan, drawn))
     assert (view["made"] == whole[40]).all()
     assert (view["patch"][2] == 0).all() and plain["patch"][2].max() > 0.1
     assert (plain["seen"] == plain["face"]).all() and (view["face"] == plain["face"]).all()
     changed = np.abs(view["seen"].astype(int) - view["face"]).mean(axis=2)
     assert changed[60:70, 36:60].mean() > 3 * changed[:30].mean()
-    plans.save(plan, tmp_path / "plan.npz")
-    again = plans.load(tmp_path / "plan.npz")
-    assert (again.lenders == plan.lenders).all() and (again.told == plan.told).all() and plan.told.std() > 0.5
+    save_plan(plan, tmp_path / "plan.npz")
+    again = load_plan(tmp_path / "plan.npz")
+    assert (
+        (again.donors == plan.donors).all()
+        and (again.target_codes == plan.target_codes).all()
+        and plan.target_codes.std() > 0.5
+    )
 
 
 def test_mouths_follow_the_new_speech_not_the_old(dubbed, clips):
     """The mean code that the eyes see in the result goes with what the ear hears, more than with the source's."""
     _, plan, net, p = dubbed
     numbers = np.arange(plan.frames)
-    frames = list(render.render(plan, p.video, net, p, 0, plan.frames))
-    made = wav2lip.see(net, np.stack([render.face_input(frames[n], plan, n, net, (0, 0, 0, 0)) for n in numbers]))
-    source = list(render.source_pictures(plan, p.video, 0, plan.frames))
-    old = wav2lip.see(net, np.stack([render.face_input(source[n], plan, n, net, (0, 0, 0, 0)) for n in numbers]))
+    frames = list(run.render_frames(plan, p.video, net, p, 0, plan.frames))
+    made = encode_faces(
+        net, np.stack([face_input(frames[n], plan, n, net, (0, 0, 0, 0)) for n in numbers])
+    )
+    source = list(source_pictures(plan, p.video, 0, plan.frames))
+    old = encode_faces(
+        net, np.stack([face_input(source[n], plan, n, net, (0, 0, 0, 0)) for n in numbers])
+    )
     with_it = lambda other: np.mean([np.corrcoef(made[:, k], other[:, k])[0, 1] for k in range(8)])  # noqa: E731
-    assert with_it(plan.told) > 0.6 and with_it(plan.told) > with_it(old) + 0.2
+    assert with_it(plan.target_codes) > 0.6 and with_it(plan.target_codes) > with_it(old) + 0.2
 
 
 def test_own_sound_is_known(clips):
     """The clip's sound belongs to it, another's does not."""
-    expert = weights.sync_expert()
+    expert = checkpoints.sync_expert()
     squares, windows = {}, {}
     for name in ("grid_v2.mpg", "vr_2.mp4"):
         p = params.build(video=clips / name, audio=clips / name, run_dir="unused")
-        plan, _ = plans.make(p, p.video, p.audio, "centred")
+        plan, _ = make_plan(p, p.video, p.audio, "centred")
         frames = media.read_frames(p.video, plan.fps, 0, 70)
-        matrices = [faces.crop_matrix(points, 96) for points in plan.faces.landmarks]
-        squares[name] = np.stack([faces.crop(f, m, 96) for f, m in zip(frames, matrices, strict=False)])
-        windows[name] = audio.mel_windows(plan.mel, plan.mel_start[:70])
+        matrices = [square_matrix(points, 96) for points in plan.faces.landmarks]
+        squares[name] = np.stack(
+            [crop_square(f, m, 96) for f, m in zip(frames, matrices, strict=False)]
+        )
+        windows[name] = mel_windows(plan.mel, plan.mel_start[:70])
     first, second = squares
-    assert own_mouths.own_offset(expert, squares[first], windows[first], Fraction(25)) in (-1, 0, 1)
-    assert own_mouths.own_offset(expert, squares[second], windows[second], Fraction(25)) in (-1, 0, 1)
-    assert own_mouths.own_offset(expert, squares[first], windows[second], Fraction(25)) is None
-    assert own_mouths.own_offset(expert, squares[second], windows[first], Fraction(25)) is None
-    assert own_mouths.own_offset(None, squares[first], windows[first], Fraction(25)) is None
+    assert own_offset(expert, squares[first], windows[first], Fraction(25)) in (-1, 0, 1)
+    assert own_offset(expert, squares[second], windows[second], Fraction(25)) in (-1, 0, 1)
+    assert own_offset(expert, squares[first], windows[second], Fraction(25)) is None
+    assert own_offset(expert, squares[second], windows[first], Fraction(25)) is None
+    assert own_offset(None, squares[first], windows[first], Fraction(25)) is None
 
 
 def test_bars_stay_black_and_cuts_change_the_lenders(clips, tmp_path):
@@ -193,14 +223,14 @@ def test_bars_stay_black_and_cuts_change_the_lenders(clips, tmp_path):
         output_size="320x400", fit="letterbox", length="video",
     )  # fmt: skip
     _, plan, net = run.prepare(p)
-    lent, shot = plan.lenders[0], plan.faces.shot
+    lent, shot = plan.donors[0], plan.faces.shot
     assert (lent[~plan.redrawn] == -1).all() and (lent[80:] >= 75).all()
     first = lent[:50]
     assert ((first == -1) | (shot[first] == 0)).all()
     x, y, w, h = plan.place
-    frames = list(render.render(plan, p.video, net, p, 80, 96))
+    frames = list(run.render_frames(plan, p.video, net, p, 80, 96))
     assert y > 20 and all((np.delete(f, np.s_[y : y + h], 0) == 0).all() for f in frames)
-    sources = render.source_pictures(plan, p.video, 80, 96)
+    sources = source_pictures(plan, p.video, 80, 96)
     assert all((f != s).any() for f, s in zip(frames, sources, strict=True))
 
 
@@ -213,12 +243,16 @@ def test_who_does_not_talk_lends_nothing(clips, tmp_path, what):
         cv2.imwrite(str(video), frame[..., ::-1])
     elif what == "keeps silent":
         video = tmp_path / "still.mp4"
-        media.write_video(video, (np.roll(frame, n // 9 % 3, axis=1) for n in range(60)), Fraction(25), 15)
+        media.write_video(
+            video, (np.roll(frame, n // 9 % 3, axis=1) for n in range(60)), Fraction(25), 15
+        )
     else:
         more = dict(own_mouths=False)
-    p = params.build(video=video, audio=clips / "grid_v2.mpg", run_dir=tmp_path / "run", restorer="none", **more)
+    p = params.build(
+        video=video, audio=clips / "grid_v2.mpg", run_dir=tmp_path / "run", restorer="none", **more
+    )
     plan = run.prepare(p)[1]
-    assert (plan.lenders == -1).all() and plan.redrawn.all()
+    assert (plan.donors == -1).all() and plan.redrawn.all()
 
 
 def test_short_speech_still_finds_mouths(clips, tmp_path):
@@ -227,8 +261,10 @@ def test_short_speech_still_finds_mouths(clips, tmp_path):
     write_wave(sound, media.read_audio(clips / "grid_v2.mpg")[4000:20000])
     p = params.build(video=clips / "vr_2.mp4", audio=sound, run_dir=tmp_path / "a", restorer="none")
     plan = run.prepare(p)[1]
-    assert plan.frames == 25 and len(plan.faces.shot) > 100 and plan.lenders.max() > 25
+    assert plan.frames == 25 and len(plan.faces.shot) > 100 and plan.donors.max() > 25
     short = tmp_path / "short.mp4"
-    media.write_video(short, media.read_frames(clips / "grid_v1.mpg", Fraction(25), 0, 30), Fraction(25), 15)
+    media.write_video(
+        short, media.read_frames(clips / "grid_v1.mpg", Fraction(25), 0, 30), Fraction(25), 15
+    )
     p = params.build(video=short, audio=sound, run_dir=tmp_path / "b", restorer="none")
-    assert (run.prepare(p)[1].lenders == -1).all()
+    assert (run.prepare(p)[1].donors == -1).all()

@@ -18,7 +18,7 @@ from conftest import FACE_BOX, made_clip, tone, write_wave
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from helpers import params, run, weights
+from helpers import checkpoints, params, run
 from helpers.__main__ import main
 from helpers.errors import RunError
 from helpers.notebook import report
@@ -32,11 +32,16 @@ def sections(page: str) -> list[str]:
 
 def embedded(page: str) -> list[np.ndarray]:
     data = re.findall(r'"data:image/\w+;base64,([^"]+)"', page)
-    return [cv2.imdecode(np.frombuffer(base64.b64decode(d, validate=True), np.uint8), cv2.IMREAD_COLOR) for d in data]
+    return [
+        cv2.imdecode(np.frombuffer(base64.b64decode(d, validate=True), np.uint8), cv2.IMREAD_COLOR)
+        for d in data
+    ]
 
 
 def linked(page: str) -> list[str]:
-    return [unquote(link) for link in re.findall(r'src="([^"]+)"', page) if not link.startswith("data:")]
+    return [
+        unquote(link) for link in re.findall(r'src="([^"]+)"', page) if not link.startswith("data:")
+    ]
 
 
 def test_a_whole_run(small_run, tmp_path):
@@ -50,11 +55,15 @@ def test_a_whole_run(small_run, tmp_path):
     pictures = embedded(page)
     assert len(pictures) == 11  # first frames of three videos, eight figures
     assert all(picture.std() > 5 for picture in pictures)
-    assert linked(page) == ["lipsync.mp4", "restored.mp4"] and all((folder / name).exists() for name in linked(page))
+    assert linked(page) == ["lipsync.mp4", "restored.mp4"] and all(
+        (folder / name).exists() for name in linked(page)
+    )
     assert "a &lt;b&gt; &amp; &#x27;c&#x27;.mkv" in page and "a <b>" not in page
     assert "crf = 30" in page and "compact, strength 0.8" in page and "no limit on the use" in page
-    assert not re.search(r"(src|href)=\"(?!data:)[^\"]*//|@import|url\(", page)  # nothing from elsewhere
-    made = {name: weights.sha256(folder / name) for name in ("report.html", "quality.json")}
+    assert not re.search(
+        r"(src|href)=\"(?!data:)[^\"]*//|@import|url\(", page
+    )  # nothing from elsewhere
+    made = {name: checkpoints.sha256(folder / name) for name in ("report.html", "quality.json")}
     assert run.read(folder) == before | dict(files=before["files"] | made)
     assert {x.name for x in folder.iterdir()} == {
         "lipsync.mp4", "restored.mp4", "plan.npz", "run.json", "report.html", "quality.json",
@@ -62,7 +71,7 @@ def test_a_whole_run(small_run, tmp_path):
     facts = json.loads((folder / "quality.json").read_text())
     assert [row["video"] for row in facts["quality"]] == ["source", "lipsync", "restored"]
     assert facts["inputs"]["video"] == dict(
-        file=Path(video).name, bytes=Path(video).stat().st_size, sha256=weights.sha256(video)
+        file=Path(video).name, bytes=Path(video).stat().st_size, sha256=checkpoints.sha256(video)
     )
     assert facts["weights"]["name"] == "compact" and facts["parameters"]["strength"] == 0.8
     assert {k for row in facts["quality"] for k in row} - {"video"} <= set(report.EXPLAINED)
@@ -79,7 +88,10 @@ def test_a_run_without_a_face(small_run, pretend_faces):
 
 def test_given_rows_are_written_as_json_that_all_can_read(small_run):
     _, p = small_run(length="shortest")
-    rows = [dict(video="source", frames=50), dict(video="lipsync", frames=50, psnr_outside=float("inf"), new_one=0.25)]
+    rows = [
+        dict(video="source", frames=50),
+        dict(video="lipsync", frames=50, psnr_outside=float("inf"), new_one=0.25),
+    ]
     page = report.write(p.run_dir, rows).read_text()
     assert "<td>new one</td><td></td><td>0.25</td>" in page
     refuse = lambda name: pytest.fail(f"{name} is not JSON")  # noqa: E731
@@ -97,7 +109,7 @@ def test_a_folder_without_a_result_is_told(tmp_path, capsys):
 
 def test_other_weights_than_the_run_had_are_told(small_run, tmp_path):
     own = tmp_path / "own.safetensors"
-    shutil.copy(weights.FOLDER / "wav2lip-compact.safetensors", own)
+    shutil.copy(checkpoints.FOLDER / "wav2lip-compact.safetensors", own)
     _, p = small_run(checkpoint=str(own))
     with safe_open(own, "pt") as file:
         state, facts = {key: file.get_tensor(key) for key in file.keys()}, file.metadata()  # noqa: SIM118
@@ -132,7 +144,9 @@ addEventListener("load", async () => {
 @pytest.fixture
 def browse(tmp_path):
     """Call with a page's path: opens a copy of it in headless Chromium and returns what the script LOOK saw."""
-    exe = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    exe = next(
+        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
+    )
     if exe is None:
         pytest.skip("neither chromium nor google-chrome is on PATH")
     answers = queue.Queue()
@@ -154,9 +168,22 @@ def browse(tmp_path):
         copy = page.with_name("copy.html")
         script = LOOK.replace("WHERE", f"http://127.0.0.1:{server.server_port}/")
         copy.write_text(page.read_text().replace("</body>", f"<script>{script}</script></body>"))
-        command = [exe, "--headless", "--no-sandbox", "--disable-gpu", "--no-first-run", "--window-size=500,900"]
-        command += ["--disable-background-networking", f"--user-data-dir={tmp_path / 'profile'}", copy.as_uri()]
-        started.append(subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        command = [
+            exe,
+            "--headless",
+            "--no-sandbox",
+            "--disable-gpu",
+            "--no-first-run",
+            "--window-size=500,900",
+        ]
+        command += [
+            "--disable-background-networking",
+            f"--user-data-dir={tmp_path / 'profile'}",
+            copy.as_uri(),
+        ]
+        started.append(
+            subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        )
         return answers.get(timeout=90)
 
     yield go
@@ -168,11 +195,16 @@ def browse(tmp_path):
 
 
 def test_a_browser_shows_the_pictures_and_plays_the_videos(small_run, browse, tmp_path, capsys):
-    video = made_clip(tmp_path / "50% of #1, 'a & b'?.mp4", "25", 2.0, "160x120", "-pix_fmt", "yuv420p")
+    video = made_clip(
+        tmp_path / "50% of #1, 'a & b'?.mp4", "25", 2.0, "160x120", "-pix_fmt", "yuv420p"
+    )
     _, p = small_run(video, name="run é")
     assert main(["report", p.run_dir]) == 0
     page = Path(json.loads(capsys.readouterr().out)["report"])
-    assert page.parent == Path(p.run_dir) and linked(page.read_text()) == [f"../{Path(video).name}", "lipsync.mp4"]
+    assert page.parent == Path(p.run_dir) and linked(page.read_text()) == [
+        f"../{Path(video).name}",
+        "lipsync.mp4",
+    ]
     seen = browse(page)
     assert len(seen["pictures"]) == 8 and min(seen["pictures"]) > 0
     assert not seen["scrolls"]  # sideways, on a narrow screen

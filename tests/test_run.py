@@ -13,8 +13,19 @@ import pytest
 from conftest import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
 
-from helpers import faces, media, params, plan as plans, render, restore, run, wav2lip, weights
+from helpers import checkpoints, media, params, run
+from helpers.engines.base import face_input
+from helpers.engines.compact import generate
 from helpers.errors import InputError, NoFaceError, ParameterError, RunError
+from helpers.face.detect import DETECTORS, box_detection
+from helpers.networks.encode import encode_faces, is_talking, neutral_code
+from helpers.networks.wav2lip import Wav2Lip
+from helpers.plan.geometry import face_rectangle, source_pictures
+from helpers.plan.make import make_plan
+from helpers.plan.mouths import plan_mouths
+from helpers.plan.plan import load_plan
+from helpers.plan.scene import source_frames
+from helpers.restore.base import make_restorer
 
 PATTERNS = {
     "all": lambda n: True,
@@ -31,10 +42,11 @@ def test_frames_without_a_face_pass_through(small_run, pretend_faces, name, monk
     rule = PATTERNS[name]
     pretend_faces(rule)
     sizes = []
-    real = render.wav2lip.generate
-    monkeypatch.setattr(render.wav2lip, "generate", lambda *a: sizes.append(len(a[2])) or real(*a))
+    monkeypatch.setattr(
+        "helpers.run.render.generate", lambda *a: sizes.append(len(a[2])) or generate(*a)
+    )
     record, p = small_run(box="", batch_size=8)
-    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    plan = load_plan(Path(p.run_dir, "plan.npz"))
     want = np.array([rule(n) for n in range(50)])
     if name == "alternating blocks":  # gaps of 12 frames are longer than 0.4 s
         assert record["plan"]["states"][1][0] == "passed"
@@ -43,8 +55,8 @@ def test_frames_without_a_face_pass_through(small_run, pretend_faces, name, monk
     batches = [want[a : a + 8].any() for a in range(0, 50, 8)]
     assert sizes == [8] * sum(batches)  # a batch without a face costs no network time
     net = run.prepare(p)[2]
-    source = list(render.source_pictures(plan, p.video, 0, 50))
-    made = list(render.render(plan, p.video, net, p, 0, 50))
+    source = list(source_pictures(plan, p.video, 0, 50))
+    made = list(run.render_frames(plan, p.video, net, p, 0, 50))
     for n in range(50):
         assert (made[n] == source[n]).all() or want[n], n
     assert record["results"]["lipsync"]["frames"] == 50
@@ -71,7 +83,9 @@ def test_length_error_is_under_one_frame(small_run, tmp_path, rate):
 
 
 def test_variable_rate_becomes_25(small_run, tmp_path):
-    video = made_clip(tmp_path / "v.mp4", "30", 2.0, "160x120", "-vf", "select=mod(n\\,3)", "-fps_mode", "vfr")
+    video = made_clip(
+        tmp_path / "v.mp4", "30", 2.0, "160x120", "-vf", "select=mod(n\\,3)", "-fps_mode", "vfr"
+    )
     record, _ = small_run(video, length="video")
     assert record["plan"]["fps"] == "25"
     assert abs(record["results"]["lipsync"]["duration_s"] - media.probe(video).duration) < 1 / 25
@@ -84,19 +98,22 @@ def test_variable_rate_becomes_25(small_run, tmp_path):
 def test_length_follows_what_was_asked(small_run, tmp_path, length, seconds, frames):
     record, _ = small_run(audio=write_wave(tmp_path / "s.wav", tone(seconds)), length=length)
     assert record["results"]["lipsync"]["frames"] == frames
-    assert abs(len(media.read_audio(record["results"]["lipsync"]["path"])) / 16000 - frames / 25) < 1 / 25
+    assert (
+        abs(len(media.read_audio(record["results"]["lipsync"]["path"])) / 16000 - frames / 25)
+        < 1 / 25
+    )
 
 
 def test_fill_rules():
-    assert plans.source_frames(9, 4, "pingpong").tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2]
-    assert plans.source_frames(6, 4, "hold").tolist() == [0, 1, 2, 3, 3, 3]
-    assert plans.source_frames(6, 4, "loop").tolist() == [0, 1, 2, 3, 0, 1]
-    assert plans.source_frames(3, 1, "pingpong").tolist() == [0, 0, 0]
+    assert source_frames(9, 4, "pingpong").tolist() == [0, 1, 2, 3, 2, 1, 0, 1, 2]
+    assert source_frames(6, 4, "hold").tolist() == [0, 1, 2, 3, 3, 3]
+    assert source_frames(6, 4, "loop").tolist() == [0, 1, 2, 3, 0, 1]
+    assert source_frames(3, 1, "pingpong").tolist() == [0, 0, 0]
 
 
 @given(st.integers(1, 300), st.integers(1, 60), st.sampled_from(["pingpong", "hold", "loop"]))
 def test_fill_stays_in_the_clip(count, available, fill):
-    got = plans.source_frames(count, available, fill)
+    got = source_frames(count, available, fill)
     assert len(got) == count and got.min() >= 0 and got.max() < available
     assert got[: min(count, available)].tolist() == list(range(min(count, available)))
     if fill == "pingpong":
@@ -110,73 +127,88 @@ def test_fill_stays_in_the_clip(count, available, fill):
 ])  # fmt: skip
 def test_output_sizes(small_run, size, fit, want, place):
     record, p = small_run(output_size=size, fit=fit)
-    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    plan = load_plan(Path(p.run_dir, "plan.npz"))
     assert (plan.size, plan.place) == (want, place)
     info = media.probe(record["results"]["lipsync"]["path"])
     assert (info.width, info.height) == tuple(v + v % 2 for v in want)
     # The network sees the same face, whatever the size of the result.
     net = run.prepare(p)[2]
     inputs = []
-    for q in (plan, plans.make(params.build(box=FACE_BOX), p.video, p.audio, "centred")[0]):
-        frame = next(render.source_pictures(q, p.video, 10, 11))
-        inputs.append(render.face_input(frame, q, 10, net, (0, 0, 0, 0)).astype(int))
+    for q in (plan, make_plan(params.build(box=FACE_BOX), p.video, p.audio, "centred")[0]):
+        frame = next(source_pictures(q, p.video, 10, 11))
+        inputs.append(face_input(frame, q, 10, net, (0, 0, 0, 0)).astype(int))
     assert np.abs(inputs[0] - inputs[1]).mean() < 12
 
 
 def test_turned_and_cropped_source(small_run):
     record, p = small_run(rotate="90", crop="0,10,120,150", box="10,20,100,110", length="video")
-    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    plan = load_plan(Path(p.run_dir, "plan.npz"))
     assert plan.source_size == (120, 140) and plan.view == media.View(90, (0, 10, 120, 150))
     info = media.probe(record["results"]["lipsync"]["path"])
     assert (info.width, info.height) == (120, 140)
     frame = next(media.read_frames(p.video, Fraction(25)))
-    shown = next(render.source_pictures(plan, p.video, 0, 1))
+    shown = next(source_pictures(plan, p.video, 0, 1))
     assert np.abs(np.rot90(frame, -1)[10:150, :120].astype(int) - shown).mean() < 1
 
 
 def test_two_faces_both_talk(small_run, monkeypatch):
-    pair = np.concatenate([faces.box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))])
-    monkeypatch.setitem(faces.DETECTORS, "retinaface", lambda frames, device: [pair for _ in frames])
+    pair = np.concatenate(
+        [box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))]
+    )
+    monkeypatch.setitem(DETECTORS, "retinaface", lambda frames, device: [pair for _ in frames])
     record, p = small_run(box="", face="all")
-    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    plan = load_plan(Path(p.run_dir, "plan.npz"))
     net = run.prepare(p)[2]
-    frame = list(render.render(plan, p.video, net, p, 0, 16))[10]
-    source = next(render.source_pictures(plan, p.video, 10, 11))
+    frame = list(run.render_frames(plan, p.video, net, p, 0, 16))[10]
+    source = next(source_pictures(plan, p.video, 10, 11))
     changed = (frame != source).any(axis=(0, 2))
     assert len(plan.layers) == 2 and changed[:78].any() and changed[82:].any()
     alone = replace(p, face="left")
-    frame = list(render.render(plan.layers[0], p.video, net, alone, 0, 16))[10]
+    frame = list(run.render_frames(plan.layers[0], p.video, net, alone, 0, 16))[10]
     sides = (frame != source).any(axis=(0, 2))
     assert sides[:78].any() != sides[82:].any()
 
 
 def test_everybodys_own_mouth_is_known(small_run, monkeypatch):
     """One code for each track, of its first frames; nothing where there is no face, nothing for upstream's network."""
-    boxes = [faces.box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))]
-    monkeypatch.setattr(render, "KNOWN_AFTER", 3)
+    boxes = [box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))]
+    monkeypatch.setattr("helpers.plan.mouths.NEUTRAL_FRAMES", 3)
     found = iter([boxes[n >= 30] if not 10 <= n < 30 else boxes[0][:0] for n in range(50)])
-    monkeypatch.setitem(faces.DETECTORS, "retinaface", lambda frames, device: [next(found) for _ in frames])
+    monkeypatch.setitem(
+        DETECTORS, "retinaface", lambda frames, device: [next(found) for _ in frames]
+    )
     _, p = small_run(box="")
-    plan = plans.load(Path(p.run_dir, "plan.npz"))
-    assert (plan.faces.mouth[10:30] == 0).all()
-    net = weights.load(weights.locate("compact").path)
-    source = list(render.source_pictures(plan, p.video, 0, 50))
+    plan = load_plan(Path(p.run_dir, "plan.npz"))
+    assert (plan.faces.neutral[10:30] == 0).all()
+    net = checkpoints.load(checkpoints.locate("compact").path)
+    source = list(source_pictures(plan, p.video, 0, 50))
     for first, last in ((0, 10), (30, 50)):
-        seen = [render.face_input(source[n], plan, n, net, (0, 0, 0, 0)) for n in range(first, first + 3)]
-        codes = wav2lip.see(net, np.stack(seen))
-        own = wav2lip.own_code(net, codes)
-        assert (plan.faces.still[first:last] != wav2lip.moves(codes)).all()
-        assert np.allclose(plan.faces.mouth[first:last], own, atol=1e-3) and np.abs(own).max() > 0.1
-    assert render.look_at_mouths(plan, p.video, wav2lip.Wav2Lip()) is plan
+        seen = [face_input(source[n], plan, n, net, (0, 0, 0, 0)) for n in range(first, first + 3)]
+        codes = encode_faces(net, np.stack(seen))
+        own = neutral_code(net, codes)
+        assert (plan.faces.is_photo[first:last] != is_talking(codes)).all()
+        assert (
+            np.allclose(plan.faces.neutral[first:last], own, atol=1e-3) and np.abs(own).max() > 0.1
+        )
+    assert plan_mouths(plan, p.video, Wav2Lip()) is plan
 
 
 def test_a_cut_and_a_blue_second(clips, tmp_path):
-    p = params.build(video=clips / "cuts_noface.mp4", audio=clips / "speech_2.wav", run_dir=tmp_path, length="video")
+    p = params.build(
+        video=clips / "cuts_noface.mp4",
+        audio=clips / "speech_2.wav",
+        run_dir=tmp_path,
+        length="video",
+    )
     record, plan, net = run.prepare(p)
     assert [s[0] for s in record["plan"]["states"]] == ["redrawn", "passed", "redrawn"]
-    assert set(plan.faces.shot[:50]) == {0} and set(plan.faces.shot[50:75]) == {1} and set(plan.faces.shot[75:]) == {2}
-    blue = list(render.render(plan, p.video, net, p, 48, 80))
-    source = list(render.source_pictures(plan, p.video, 48, 80))
+    assert (
+        set(plan.faces.shot[:50]) == {0}
+        and set(plan.faces.shot[50:75]) == {1}
+        and set(plan.faces.shot[75:]) == {2}
+    )
+    blue = list(run.render_frames(plan, p.video, net, p, 48, 80))
+    source = list(source_pictures(plan, p.video, 48, 80))
     assert all((blue[n - 48] == source[n - 48]).all() for n in range(50, 75))
     assert (blue[49 - 48] != source[49 - 48]).any() and (blue[75 - 48] != source[75 - 48]).any()
 
@@ -190,20 +222,26 @@ def test_odd_source_size(small_run, tmp_path):
 def test_a_picture_talks(tmp_path):
     frame = next(media.read_frames(SAMPLE_VIDEO, Fraction(25)))
     cv2.imwrite(str(tmp_path / 'it\'s a "face".v2.png'), frame[..., ::-1])
-    p = params.build(video=tmp_path / 'it\'s a "face".v2.png', audio=SAMPLE_SPEECH, run_dir=tmp_path / "out dir é")
+    p = params.build(
+        video=tmp_path / 'it\'s a "face".v2.png',
+        audio=SAMPLE_SPEECH,
+        run_dir=tmp_path / "out dir é",
+    )
     record = run.lipsync(p)
     assert record["plan"]["frames_redrawn"] == record["plan"]["frames"] == 189
     pictures = list(media.read_frames(record["results"]["lipsync"]["path"], Fraction(25)))
-    mask = plans.load(Path(p.run_dir, "plan.npz"))
-    x1, y1, x2, y2 = render.face_rectangle(mask, 0)
+    mask = load_plan(Path(p.run_dir, "plan.npz"))
+    x1, y1, x2, y2 = face_rectangle(mask, 0)
     mouths = np.stack(pictures)[:, y1:y2, x1:x2].astype(np.float32)
     assert mouths.std(axis=0).max() > 8  # something moves in it
-    assert np.stack(pictures)[:, :20].astype(np.float32).std(axis=0).max() < 6  # and nothing above it
+    assert (
+        np.stack(pictures)[:, :20].astype(np.float32).std(axis=0).max() < 6
+    )  # and nothing above it
 
 
 def test_a_killed_run_goes_on_with_the_same_pixels(small_run, monkeypatch):
     whole, p = small_run(batch_size=8, name="whole")
-    monkeypatch.setattr(run, "SEGMENT_FRAMES", 16)
+    monkeypatch.setattr("helpers.run.produce.SEGMENT_FRAMES", 16)
     written = []
     real = media.write_video
 
@@ -218,31 +256,36 @@ def test_a_killed_run_goes_on_with_the_same_pixels(small_run, monkeypatch):
         small_run(p.video, p.audio, batch_size=8, name="killed")
     assert not Path(p.run_dir).with_name("killed").joinpath("lipsync.mp4").exists()
     rest = []
-    monkeypatch.setattr(media, "write_video", lambda path, *a: rest.append(Path(path).name) or real(path, *a))
+    monkeypatch.setattr(
+        media, "write_video", lambda path, *a: rest.append(Path(path).name) or real(path, *a)
+    )
     resumed, q = small_run(p.video, p.audio, batch_size=8, name="killed")
     assert written == ["000000.mp4", "000016.mp4"] and rest == ["000032.mp4", "000048.mp4"]
-    plan = plans.load(Path(q.run_dir, "plan.npz"))
+    plan = load_plan(Path(q.run_dir, "plan.npz"))
     net = run.prepare(q)[2]
-    at_once = list(render.render(plan, q.video, net, q, 0, 50))
-    later = list(render.render(plan, q.video, net, q, 32, 50))
+    at_once = list(run.render_frames(plan, q.video, net, q, 0, 50))
+    later = list(run.render_frames(plan, q.video, net, q, 32, 50))
     assert all((a == b).all() for a, b in zip(at_once[32:], later, strict=True))
-    ends = [run.frames_of(r["results"]["lipsync"]["path"], plan, [0, 20, 40, 49]) for r in (whole, resumed)]
+    ends = [
+        run.frames_of(r["results"]["lipsync"]["path"], plan, [0, 20, 40, 49])
+        for r in (whole, resumed)
+    ]
     assert all(np.abs(a.astype(int) - b).mean() < 3 for a, b in zip(*ends, strict=True))
     assert not Path(q.run_dir, run.UNFINISHED).exists()
 
 
 def test_restored_is_rendered_from_the_source(small_run):
     record, p = small_run()
-    plan = plans.load(Path(p.run_dir, "plan.npz"))
+    plan = load_plan(Path(p.run_dir, "plan.npz"))
     restored = run.restore(params.build(run_dir=p.run_dir, restorer="sharpen", strength=0.8))
     assert restored["results"]["restored"]["frames"] == 50
     net = run.prepare(p)[2]
-    plain = list(render.render(plan, p.video, net, p, 0, 8))
+    plain = list(run.render_frames(plan, p.video, net, p, 0, 8))
     q = run.with_run(params.build(run_dir=p.run_dir, strength=0.0))
-    untouched = list(render.render(plan, p.video, net, q, 0, 8, restore.make(q)))
+    untouched = list(run.render_frames(plan, p.video, net, q, 0, 8, make_restorer(q)))
     assert all((a == b).all() for a, b in zip(plain, untouched, strict=True))
     q = run.with_run(params.build(run_dir=p.run_dir, restorer="sharpen", strength=1.0))
-    sharp = list(render.render(plan, p.video, net, q, 0, 8, restore.make(q)))
+    sharp = list(run.render_frames(plan, p.video, net, q, 0, 8, make_restorer(q)))
     assert any((a != b).any() for a, b in zip(plain, sharp, strict=True))
 
 
@@ -252,7 +295,11 @@ def test_record_names_everything(small_run):
     assert {len(record["inputs"][k]["sha256"]) for k in ("video", "audio")} == {64}
     assert len(record["weights"]["sha256"]) == 64 and record["versions"]["torch"]
     assert {"decode", "network", "blend", "encode"} <= set(record["seconds"]["lipsync"])
-    assert sorted(x.name for x in Path(p.run_dir).iterdir()) == ["lipsync.mp4", "plan.npz", "run.json"]
+    assert sorted(x.name for x in Path(p.run_dir).iterdir()) == [
+        "lipsync.mp4",
+        "plan.npz",
+        "run.json",
+    ]
 
 
 def test_a_folder_of_another_input_is_refused(small_run, tmp_path):
@@ -305,7 +352,14 @@ def test_memory_does_not_grow_with_the_clip(tmp_path):
     peaks = []
     for seconds in (10, 60):
         speech = write_wave(tmp_path / f"{seconds}.wav", np.tile(tone(2.0), seconds // 2))
-        args = [sys.executable, "-c", MEASURE, SAMPLE_VIDEO, speech, str(tmp_path / f"run{seconds}")]
+        args = [
+            sys.executable,
+            "-c",
+            MEASURE,
+            SAMPLE_VIDEO,
+            speech,
+            str(tmp_path / f"run{seconds}"),
+        ]
         done = subprocess.run(args, capture_output=True, text=True, check=True, cwd=params.ROOT)
         peaks.append(int(done.stdout.split()[-1]))
     assert peaks[1] < 1.15 * peaks[0]

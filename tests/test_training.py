@@ -9,10 +9,19 @@ from conftest import spoken_clip, tone
 from scipy.signal import correlate
 from torch.nn import functional as F
 
-from helpers import audio, blend, syncnet, wav2lip, weights
+from helpers import checkpoints
 from helpers.__main__ import main
+from helpers.engines.blend import apply_maps
+from helpers.engines.compact import generate
 from helpers.errors import InputError, WeightsError
-from helpers.mouth_code import MARGIN
+from helpers.networks.codes import MEL_MARGIN
+from helpers.networks.compact import network_input
+from helpers.networks.devices import choose_precision
+from helpers.networks.encode import encode_faces, encode_speech, neutral_code
+from helpers.networks.maps import warp_and_paint
+from helpers.networks.sync_expert import SyncExpert, sync_score, sync_similarity
+from helpers.sound.mel import melspectrogram
+from helpers.sound.voice import normalise_voice, usual_stretch
 from helpers.training import checkpoint, data, ear, evaluation, generator, mouths, restorer
 
 
@@ -24,7 +33,9 @@ def prepared(tmp_path_factory):
         spoken_clip(folder / "her" / f"{n}.mp4", start, 1.4)
     out = folder.parent / "trained"
     index = data.prepare(folder, out / "prepared", workers=1)
-    assert [c["split"] for c in index["clips"]] == ["train", "validation", "train"] and not index["skipped"]
+    assert [c["split"] for c in index["clips"]] == ["train", "validation", "train"] and not index[
+        "skipped"
+    ]
     return folder, out
 
 
@@ -48,7 +59,9 @@ def test_weak_augmentation_is_the_clip_itself(prepared):
 
 def test_one_look_for_all_pictures_of_a_sample(prepared):
     clips = data.Clips(prepared[1] / "prepared")
-    same = torch.from_numpy(np.repeat(clips.faces(clips.train[0], [0]), 3, 0))[None].repeat(2, 1, 1, 1, 1)
+    same = torch.from_numpy(np.repeat(clips.faces(clips.train[0], [0]), 3, 0))[None].repeat(
+        2, 1, 1, 1, 1
+    )
     made = clips.augment_faces(same)
     assert (made[0, 0] - made[0, 2]).abs().mean() < 0.03 < (made[0, 0] - made[1, 0]).abs().mean()
 
@@ -74,7 +87,9 @@ def test_wide_mouths_are_drawn_into_half_of_the_references(prepared):
     assert made.shape == lines.shape and made.dtype == torch.uint8
     assert torch.equal(clips._smile(lines, 0.0), lines)
     assert torch.equal(made[:, :, :44], lines[:, :, :44])
-    left, right = (made[:, 0, 77, part, 0].int().argmin(dim=1) for part in (slice(0, 64), slice(64, 128)))
+    left, right = (
+        made[:, 0, 77, part, 0].int().argmin(dim=1) for part in (slice(0, 64), slice(64, 128))
+    )
     assert (left <= 52).all() and (right + 64 >= 73).all()
     assert 0.35 < ((left < 52) & (right + 64 > 73)).float().mean() < 0.6
 
@@ -86,7 +101,9 @@ def drawn_mouth(half_height):
     face = torch.tensor([200.0, 160, 130])[:, None, None].repeat(1, 128, 128)
     colours = ((14, half_height + 5, (190, 95, 95)), (11, half_height, (35, 20, 20)))
     for width, height, colour in colours[: 1 + (half_height > 0)]:
-        face[:, torch.hypot(x / width, y / height) < 1] = torch.tensor(colour, dtype=torch.float32)[:, None]
+        face[:, torch.hypot(x / width, y / height) < 1] = torch.tensor(colour, dtype=torch.float32)[
+            :, None
+        ]
     teeth = (torch.hypot(x / 11, y / max(half_height, 1e-3)) < 1) & (y < 0)
     face[:, teeth] = torch.tensor([140.0, 125, 95])[:, None]
     return face[None, None], teeth
@@ -158,7 +175,11 @@ def test_a_little_another_voice_is_near_and_no_change_is_none(prepared):
     mel = torch.from_numpy(clips.windows(clips.train[0], np.arange(6)))[None]
     assert torch.allclose(clips.vary_voice(mel, 0.0), mel, atol=1e-5)
     changed = clips.vary_voice(mel)
-    assert changed.shape == mel.shape and 0.01 < (changed - mel).abs().mean() < 1.5 and changed.abs().max() <= 4
+    assert (
+        changed.shape == mel.shape
+        and 0.01 < (changed - mel).abs().mean() < 1.5
+        and changed.abs().max() <= 4
+    )
 
 
 def test_the_ear_learns_what_the_eyes_see(prepared):
@@ -166,15 +187,17 @@ def test_the_ear_learns_what_the_eyes_see(prepared):
     torch.manual_seed(0)
     clips = data.Clips(prepared[1] / "prepared")
     clips.train, clips.weight = clips.train[:1], np.ones(1)
-    net = weights.load(weights.locate("compact").path)
+    net = checkpoints.load(checkpoints.locate("compact").path)
     for encoder in net.audio_encoder.encoders:
         encoder[-1].reset_parameters()
-    codes = ear.mouth_codes(net.eyes, clips, clips.train[0])
+    codes = ear.mouth_codes(net.face_encoder, clips, clips.train[0])
     assert codes.shape == (clips.train[0]["frames"], 8) and codes.mean(dim=0).abs().max() < 1e-5
-    windows = clips.windows(clips.train[0], np.arange(len(codes)), margin=MARGIN)
-    usual = audio.usual_voice(clips.train[0]["pitch"])
+    windows = clips.windows(clips.train[0], np.arange(len(codes)), margin=MEL_MARGIN)
+    usual = usual_stretch(clips.train[0]["pitch"])
     assert 0.9 < usual < 0.96  # a woman's
-    mel = torch.from_numpy(audio.in_voice(windows, usual, ear.spoken(clips.train[0], clips)[1]))[:, None]
+    mel = torch.from_numpy(normalise_voice(windows, usual, ear.spoken(clips.train[0], clips)[1]))[
+        :, None
+    ]
 
     def alike() -> float:
         with torch.no_grad():
@@ -186,27 +209,38 @@ def test_the_ear_learns_what_the_eyes_see(prepared):
     assert alike() > max(0.6, before + 0.2)
     assert torch.equal(net.audio_encoder.opening, known)  # of many clips, while here is one
     with torch.no_grad():
-        assert torch.allclose(net.audio_encoder(mel).std(dim=0), ear.MOVEMENT * codes.std(dim=0), rtol=0.05)
+        assert torch.allclose(
+            net.audio_encoder(mel).std(dim=0), ear.MOVEMENT * codes.std(dim=0), rtol=0.05
+        )
 
 
 def test_opening_is_the_way_in_which_codes_part_the_lips(prepared):
     """Learnt on some clips, it opens the mouth of another more than four in five of 200 random ways open or shut it:
     above and below the lips the flow reads further apart. The bundled one, of many clips: more than 95 %."""
     clips = data.Clips(prepared[1] / "prepared")
-    net = weights.load(weights.locate("compact").path)
+    net = checkpoints.load(checkpoints.locate("compact").path)
     way = ear.opening(net, clips)
     assert way.shape == (8,) and torch.allclose(way.norm(), torch.ones(()))
     faces = clips.squares(clips.validation[0], np.arange(0, clips.validation[0]["frames"], 15))
     faces = torch.from_numpy(faces).permute(0, 3, 1, 2).float() / 255
     learnt = torch.stack((way, net.audio_encoder.opening))
-    ways = torch.cat((learnt, F.normalize(torch.randn(200, 8, generator=torch.Generator().manual_seed(0)), dim=1)))
+    ways = torch.cat(
+        (
+            learnt,
+            F.normalize(torch.randn(200, 8, generator=torch.Generator().manual_seed(0)), dim=1),
+        )
+    )
 
     def gap(codes: torch.Tensor) -> torch.Tensor:
         with torch.no_grad():
-            both = wav2lip.network_input(faces, faces).repeat_interleave(len(codes), dim=0)
-            told = (net.eyes(faces)[:, None] + codes).flatten(0, 1)
+            both = network_input(faces, faces).repeat_interleave(len(codes), dim=0)
+            told = (net.face_encoder(faces)[:, None] + codes).flatten(0, 1)
             flow = net.draw(told, both)[:, 1, :, 40:56]
-        return (flow[:, 50:60].mean(dim=(1, 2)) - flow[:, 66:80].mean(dim=(1, 2))).view(len(faces), -1).mean(dim=0)
+        return (
+            (flow[:, 50:60].mean(dim=(1, 2)) - flow[:, 66:80].mean(dim=(1, 2)))
+            .view(len(faces), -1)
+            .mean(dim=0)
+        )
 
     moved = gap(ways) - gap(-ways)
     more = [float((m > moved[2:].abs()).float().mean()) for m in moved[:2]]
@@ -216,8 +250,11 @@ def test_opening_is_the_way_in_which_codes_part_the_lips(prepared):
 def test_eyes_hardly_see_brightness_and_contrast(prepared):
     """A picture with 60 % of its contrast is nearly the same mouth: 0.1 to 0.25 of the codes' spread away."""
     clips = data.Clips(prepared[1] / "prepared")
-    faces = torch.from_numpy(clips.squares(clips.train[0], np.arange(20))).permute(0, 3, 1, 2).float() / 255
-    eyes = weights.load(weights.locate("compact").path).eyes
+    faces = (
+        torch.from_numpy(clips.squares(clips.train[0], np.arange(20))).permute(0, 3, 1, 2).float()
+        / 255
+    )
+    eyes = checkpoints.load(checkpoints.locate("compact").path).face_encoder
     with torch.no_grad():
         own, dimmed = eyes(faces), eyes(0.6 * faces + 0.1)
     assert (own - dimmed).abs().mean() < 0.3 * own.std()
@@ -225,7 +262,7 @@ def test_eyes_hardly_see_brightness_and_contrast(prepared):
 
 def test_another_voice_keeps_its_time():
     wave = tone(3.0)
-    own = audio.melspectrogram(wave).mean(axis=0)
+    own = melspectrogram(wave).mean(axis=0)
     for seed in range(4):
         other = data.change_voice(wave, np.random.default_rng(seed)).mean(axis=0)
         assert len(other) == len(own)
@@ -238,21 +275,36 @@ def test_training_runs_resumes_and_its_weights_load(prepared, capsys):
     for what in ("expert", "generator"):
         for steps in (2, 3):
             assert (
-                main(["train", what, "--data", str(folder), "--out", str(out), "--steps", str(steps), "--every", "2"])
+                main(
+                    [
+                        "train",
+                        what,
+                        "--data",
+                        str(folder),
+                        "--out",
+                        str(out),
+                        "--steps",
+                        str(steps),
+                        "--every",
+                        "2",
+                    ]
+                )
                 == 0
             )
     printed = capsys.readouterr().out
     assert "going on from step 2" in printed
     rows = [json.loads(line) for line in (out / "generator.jsonl").read_text().splitlines()]
-    assert [r["step"] for r in rows] == [2, 3] and all(np.isfinite(list(r.values())).all() for r in rows)
+    assert [r["step"] for r in rows] == [2, 3] and all(
+        np.isfinite(list(r.values())).all() for r in rows
+    )
     assert all(r["cycle"] > 0 and r["likeness"] != 0 for r in rows)
     assert (out / "strips" / "000003.png").exists()
-    assert isinstance(weights.load(out / "sync-compact.safetensors"), syncnet.SyncExpert)
-    net = weights.load(out / "wav2lip-compact.safetensors")
+    assert isinstance(checkpoints.load(out / "sync-compact.safetensors"), SyncExpert)
+    net = checkpoints.load(out / "wav2lip-compact.safetensors")
     assert type(net).__name__ == "CompactWav2Lip"
     clips = data.Clips(out / "prepared")
     figures, picture = generator.validate_stills(
-        net, weights.load(out / "sync-compact.safetensors"), clips, clips.validation
+        net, checkpoints.load(out / "sync-compact.safetensors"), clips, clips.validation
     )
     assert picture.dtype == np.uint8 and figures["copy_l1"] > 0
 
@@ -261,36 +313,61 @@ def test_a_narrow_generator_without_some_parts_loads_by_its_width(prepared, tmp_
     folder, out = prepared
     (tmp_path / "prepared").symlink_to(out / "prepared")
     command = ["train", "generator", "--data", str(folder), "--out", str(tmp_path), "--steps", "2"]
-    command += ["--expert", str(weights.locate("sync-compact").path), "--width", "0.25", "--without", "expert"]
+    command += [
+        "--expert",
+        str(checkpoints.locate("sync-compact").path),
+        "--width",
+        "0.25",
+        "--without",
+        "expert",
+    ]
     command += ["looks", "cycle"]
     assert main(command) == 0
-    net = weights.load(tmp_path / "wav2lip-compact.safetensors")
+    net = checkpoints.load(tmp_path / "wav2lip-compact.safetensors")
     assert net.width == 0.25 and net.face_encoder_blocks[0][1].conv_block[0].out_channels == 8
     row = json.loads((tmp_path / "generator.jsonl").read_text().splitlines()[-1])
     assert row["likeness"] == row["critic"] == row["cycle"] == 0
 
 
-def test_training_goes_on_with_the_eyes_and_a_part_of_the_weights_kept(prepared, tmp_path, monkeypatch):
+def test_training_goes_on_with_the_eyes_and_a_part_of_the_weights_kept(
+    prepared, tmp_path, monkeypatch
+):
     """The critic is heard from the first step on; eyes and ear stay to the bit, the rest goes half of the way."""
     folder, out = prepared
     (tmp_path / "prepared").symlink_to(out / "prepared")
     monkeypatch.setattr(generator, "CRITIC_NEEDS", 0)
     monkeypatch.setattr(generator, "CRITIC_START", dict(start=0.0))
-    start = weights.locate("compact").path
-    command = ["train", "generator", "--data", str(folder), "--out", str(tmp_path), "--steps", "3", "--every", "1"]
-    command += ["--expert", str(weights.locate("sync-compact").path), "--start", str(start)]
-    assert main([*command, "--without", "eyes", "--new-weights", "0.5"]) == 0
+    start = checkpoints.locate("compact").path
+    command = [
+        "train",
+        "generator",
+        "--data",
+        str(folder),
+        "--out",
+        str(tmp_path),
+        "--steps",
+        "3",
+        "--every",
+        "1",
+    ]
+    command += ["--expert", str(checkpoints.locate("sync-compact").path), "--start", str(start)]
+    assert main([*command, "--without", "encoders", "--new-weights", "0.5"]) == 0
     rows = [json.loads(line) for line in (tmp_path / "generator.jsonl").read_text().splitlines()]
-    assert all(0.3 < row["critic"] < 1.5 for row in rows) and rows[0]["steepness"] > 0 == rows[1]["steepness"]
-    before = weights.load(start).state_dict()
-    after = weights.load(tmp_path / "wav2lip-compact.safetensors").state_dict()
+    assert (
+        all(0.3 < row["critic"] < 1.5 for row in rows)
+        and rows[0]["steepness"] > 0 == rows[1]["steepness"]
+    )
+    before = checkpoints.load(start).state_dict()
+    after = checkpoints.load(tmp_path / "wav2lip-compact.safetensors").state_dict()
     whole = torch.load(tmp_path / "generator.pt", weights_only=True)["averaged"]
     moved = 0
     for name, value in after.items():
-        if name.startswith(("eyes", "audio_encoder")):
+        if name.startswith(("encoders", "audio_encoder")):
             assert torch.equal(value, before[name]), name
         elif value.is_floating_point():
-            assert torch.allclose(value, (before[name] + whole[name]) / 2, rtol=2e-3, atol=1e-5), name
+            assert torch.allclose(value, (before[name] + whole[name]) / 2, rtol=2e-3, atol=1e-5), (
+                name
+            )
             moved += not torch.equal(value, before[name])
     assert moved > 50
 
@@ -300,29 +377,50 @@ def test_training_goes_on_with_the_eyes_and_a_part_of_the_weights_kept(prepared,
     [
         (["--new-weights", "0"], "--new-weights 0 is outside 0 to 1"),
         (["--new-weights", "0.5"], "give these as --start"),
-        (["--without", "eyes"], "give these as --start"),
+        (["--without", "encoders"], "give these as --start"),
     ],
 )
 def test_what_keeps_other_weights_needs_them(options, told, tmp_path, capsys):
-    command = ["train", "generator", "--data", str(tmp_path), "--out", str(tmp_path / "out"), *options]
+    command = [
+        "train",
+        "generator",
+        "--data",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+        *options,
+    ]
     assert main(command) == 2 and not (tmp_path / "out").exists()
     assert told in capsys.readouterr().err
 
 
 def test_a_width_that_cannot_be_is_told_before_any_work(tmp_path, capsys):
-    command = ["train", "generator", "--data", str(tmp_path), "--out", str(tmp_path / "out"), "--width", "0.01"]
+    command = [
+        "train",
+        "generator",
+        "--data",
+        str(tmp_path),
+        "--out",
+        str(tmp_path / "out"),
+        "--width",
+        "0.01",
+    ]
     assert main(command) == 2 and not (tmp_path / "out").exists()
     assert "--width 0.01 is outside 0.1 to 4" in capsys.readouterr().err
 
 
 def test_training_goes_on_from_compact_weights_only(prepared, tmp_path):
-    expert = weights.locate("sync-compact").path
-    with pytest.raises(WeightsError, match="sync-compact.safetensors holds no compact lip-sync network"):
+    expert = checkpoints.locate("sync-compact").path
+    with pytest.raises(
+        WeightsError, match="sync-compact.safetensors holds no compact lip-sync network"
+    ):
         generator.train(prepared[1] / "prepared", expert, tmp_path, 1, start=expert)
 
 
 @pytest.mark.parametrize(("start", "rate"), ((None, 1e-3), ("compact", 2e-4)))
-def test_training_that_goes_on_takes_a_fifth_of_the_rate(start, rate, prepared, tmp_path, monkeypatch):
+def test_training_that_goes_on_takes_a_fifth_of_the_rate(
+    start, rate, prepared, tmp_path, monkeypatch
+):
     class Reached(Exception): ...
 
     def stop(out, name, net, optimiser, *_):
@@ -330,9 +428,15 @@ def test_training_that_goes_on_takes_a_fifth_of_the_rate(start, rate, prepared, 
         raise Reached
 
     monkeypatch.setattr(generator, "run_training", stop)
-    start = weights.locate(start).path if start else None
+    start = checkpoints.locate(start).path if start else None
     with pytest.raises(Reached):
-        generator.train(prepared[1] / "prepared", weights.locate("sync-compact").path, tmp_path, 1, start=start)
+        generator.train(
+            prepared[1] / "prepared",
+            checkpoints.locate("sync-compact").path,
+            tmp_path,
+            1,
+            start=start,
+        )
 
 
 @pytest.mark.parametrize("fast", (False, True))
@@ -346,42 +450,60 @@ def test_training_computes_in_bfloat16_only_where_the_processor_does(fast, monke
 
 def test_some_of_a_batch_is_at_its_second_pass():
     """Those are drawn already, and told more of what they lack; the others are as they were."""
-    net = weights.load(weights.locate("compact").path)
+    net = checkpoints.load(checkpoints.locate("compact").path)
     draw = torch.Generator().manual_seed(0)
     faces, code = torch.rand(4, 3, 96, 96, generator=draw), torch.randn(4, 8, generator=draw)
     told = code + 0.1
     source, then = generator.drawn_before(net, code, told, faces, [2])
     assert torch.equal(source[2:], faces[2:]) and torch.equal(then[2:], told[2:])
-    maps = net.draw(told[:2], wav2lip.network_input(faces[:2], faces[:2]))
-    assert torch.allclose(source[:2], wav2lip.warp_and_paint(faces[:2], maps), atol=1e-4)
-    assert torch.allclose(then[:2], told[:2] + net.missing(code[:2], source[:2]), atol=1e-4)
+    maps = net.draw(told[:2], network_input(faces[:2], faces[:2]))
+    assert torch.allclose(source[:2], warp_and_paint(faces[:2], maps), atol=1e-4)
+    assert torch.allclose(then[:2], told[:2] + net.correction(code[:2], source[:2]), atol=1e-4)
     assert (then[:2] - told[:2]).abs().max() > 0.01
 
 
 def test_pieces_of_a_face_are_turned_mirrored_and_recoloured():
-    squares = np.random.default_rng(0).integers(0, 255, (2, 1, 144, 144, 3), dtype=np.uint8).repeat(2, axis=1)
+    squares = (
+        np.random.default_rng(0)
+        .integers(0, 255, (2, 1, 144, 144, 3), dtype=np.uint8)
+        .repeat(2, axis=1)
+    )
     true, painted = restorer.pieces(
         squares, np.array([0, 1, 1]), np.array([True, False, True]), np.random.default_rng(1)
     )
-    assert true.shape == (3, 3, 72, 72) and true.dtype == torch.float32 and 0 <= true.min() <= true.max() <= 1
+    assert (
+        true.shape == (3, 3, 72, 72)
+        and true.dtype == torch.float32
+        and 0 <= true.min() <= true.max() <= 1
+    )
     assert torch.equal(true, painted)  # both are turned alike
     flat = np.full((1, 2, 144, 144, 3), (200, 100, 50), np.uint8)
-    some = [restorer.pieces(flat, np.array([0]), np.array([False]), np.random.default_rng(k)) for k in range(8)]
+    some = [
+        restorer.pieces(flat, np.array([0]), np.array([False]), np.random.default_rng(k))
+        for k in range(8)
+    ]
     looks = [true[0, :, 0, 0] for true, _ in some]
-    assert len({tuple(look.argsort().tolist()) for look in looks}) > 2  # which colour is the brightest
+    assert (
+        len({tuple(look.argsort().tolist()) for look in looks}) > 2
+    )  # which colour is the brightest
 
 
 def test_what_is_evaluated_is_what_a_run_draws(prepared):
     """Between pixels the face is read as a run reads it, bicubically: bilinear reading looked a quarter softer."""
     clips = data.Clips(prepared[1] / "prepared")
     face = clips.squares(clips.train[0], np.arange(1))
-    net = weights.load(weights.locate("compact").path)
-    precision = wav2lip.choose_precision("auto", torch.device("cpu"))
-    told = wav2lip.listen(net, clips.windows(clips.train[0], np.arange(3, 4), margin=MARGIN), 120.0)
-    own = wav2lip.own_code(net, wav2lip.see(net, face))
-    maps = wav2lip.generate(net, told, face, precision, 3, own=own)
-    expected = blend.apply_maps(face[0], maps[0], np.eye(2, 3), None)
-    assert np.array_equal(evaluation.draw(net, told, face)[0], expected) and (expected != face[0]).any()
+    net = checkpoints.load(checkpoints.locate("compact").path)
+    precision = choose_precision("auto", torch.device("cpu"))
+    told = encode_speech(
+        net, clips.windows(clips.train[0], np.arange(3, 4), margin=MEL_MARGIN), 120.0
+    )
+    own = neutral_code(net, encode_faces(net, face))
+    maps = generate(net, told, face, precision, 3, own=own)
+    expected = apply_maps(face[0], maps[0], np.eye(2, 3), None)
+    assert (
+        np.array_equal(evaluation.draw(net, told, face)[0], expected)
+        and (expected != face[0]).any()
+    )
 
 
 def test_empty_and_faceless_folders_are_told(tmp_path):
@@ -396,14 +518,16 @@ def test_expert_finds_the_offset_of_real_speech(clips, tmp_path):
         (tmp_path / "grid" / f"{n}.mpg").symlink_to(clips / f"grid_v{n}.mpg")
     data.prepare(tmp_path / "grid", tmp_path / "out", workers=1)
     ready = data.Clips(tmp_path / "out")
-    expert = weights.sync_expert()
+    expert = checkpoints.sync_expert()
     for clip in ready.clips:
         at = np.arange(clip["frames"])
         crops = ready.squares(clip, at)
-        curve = syncnet.similarity(expert, crops, ready.windows(clip, at))
-        assert abs(syncnet.score(curve)["offset"]) <= 1
-        late = syncnet.similarity(expert, crops[5:], ready.windows(clip, at[:-5]))  # the mouth is 5 frames early
-        assert abs(syncnet.score(late)["offset"] - 5) <= 1
+        curve = sync_similarity(expert, crops, ready.windows(clip, at))
+        assert abs(sync_score(curve)["offset"]) <= 1
+        late = sync_similarity(
+            expert, crops[5:], ready.windows(clip, at[:-5])
+        )  # the mouth is 5 frames early
+        assert abs(sync_score(late)["offset"] - 5) <= 1
 
 
 def test_evaluation_has_the_true_clip_as_anchor(prepared, capsys):
@@ -415,7 +539,11 @@ def test_evaluation_has_the_true_clip_as_anchor(prepared, capsys):
     true, copied, own, other = result["mean"]
     assert true["sharpness_ratio"] == true["flicker_ratio"] == 1 and "mouth_l1" not in true
     assert {"mouth_l1", "mouth_psnr", "mouth_ssim", "sync_confidence", "leak"} <= set(own)
-    assert own["mouth_l1"] > 0 and 0 < own["leak"] < 2 and other["sync_confidence"] > copied["sync_confidence"]
+    assert (
+        own["mouth_l1"] > 0
+        and 0 < own["leak"] < 2
+        and other["sync_confidence"] > copied["sync_confidence"]
+    )
     assert main(["evaluate", "--model", "compact", "--clips", str(folder)]) == 0
     table = capsys.readouterr().out.splitlines()
     assert len(table) == 5 and "mouth_psnr" in table[0] and "of 3" in table[1]
@@ -436,9 +564,11 @@ def test_the_sharpest_difference_is_found():
 def test_a_copy_leaks_all_and_silence_of_the_reference_nothing(monkeypatch):
     faces = np.random.default_rng(0).integers(0, 255, (9, 96, 96, 3), dtype=np.uint8)
     codes = np.zeros((9, 8), np.float32)
-    monkeypatch.setattr(wav2lip, "see", lambda net, faces: None)
-    monkeypatch.setattr(wav2lip, "own_code", lambda net, codes: None)
+    monkeypatch.setattr(evaluation, "encode_faces", lambda net, faces: None)
+    monkeypatch.setattr(evaluation, "neutral_code", lambda net, codes: None)
     monkeypatch.setattr(evaluation, "draw", lambda net, told, faces, own, passes=3: faces)
     assert evaluation.leak(None, codes, faces) == pytest.approx(1)
-    monkeypatch.setattr(evaluation, "draw", lambda net, told, faces, own, passes=3: np.zeros_like(faces))
+    monkeypatch.setattr(
+        evaluation, "draw", lambda net, told, faces, own, passes=3: np.zeros_like(faces)
+    )
     assert evaluation.leak(None, codes, faces) == 0

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, spoken_clip, tone, write_wave
 
-from helpers import media, params, run, weights
+from helpers import checkpoints, media, params, run
 from helpers.__main__ import main
 from helpers.errors import RunError, WeightsError
 from helpers.notebook import player, report, runner, sweep
@@ -18,7 +18,7 @@ from helpers.training import generator
 def listing(folder: Path) -> dict[str, str]:
     """SHA-256 of each file below a folder, "" for a folder, by its path in there."""
     return {
-        str(path.relative_to(folder)): weights.sha256(path) if path.is_file() else ""
+        str(path.relative_to(folder)): checkpoints.sha256(path) if path.is_file() else ""
         for path in folder.rglob("*")
     }
 
@@ -195,7 +195,7 @@ def test_a_run_killed_while_a_file_takes_its_name_goes_on(
 
 def test_finishing_one_result_keeps_the_segments_of_the_other(small_run, folder, monkeypatch):
     _, p = small_run(batch_size=8)
-    monkeypatch.setattr(run, "SEGMENT_FRAMES", 16)
+    monkeypatch.setattr("helpers.run.produce.SEGMENT_FRAMES", 16)
     real = media.write_video
     written = []
 
@@ -242,7 +242,7 @@ def test_a_failed_notebook_is_kept_and_a_changed_one_refused(folder, tmp_path, m
         with pytest.raises(runner.PapermillExecutionError, match="ZeroDivisionError"):
             runner.execute("01_setup", folder, {})
         assert "ZeroDivisionError" in executed.read_text()
-    assert run.read(folder)["files"] == {"01_setup.ipynb": weights.sha256(executed)}
+    assert run.read(folder)["files"] == {"01_setup.ipynb": checkpoints.sha256(executed)}
     assert {path.name for path in folder.iterdir()} == {"01_setup.ipynb", "run.json"}
     executed.write_text(executed.read_text() + "\n")
     before = listing(folder)
@@ -279,7 +279,7 @@ def test_a_sweep_replaces_its_own_files(folder, monkeypatch):
 ])  # fmt: skip
 @pytest.mark.parametrize("option", [None, "--start", "--expert"])
 def test_training_does_not_replace_other_weights(what, name, option, folder, capsys):
-    shutil.copy(weights.FOLDER / name, folder / name)
+    shutil.copy(checkpoints.FOLDER / name, folder / name)
     command = ["train", what, "--data", str(folder)]
     words = "was not made by a training"
     if option:  # a training of this folder made them, and yet they are to be gone on from
@@ -291,10 +291,10 @@ def test_training_does_not_replace_other_weights(what, name, option, folder, cap
 
 
 def test_training_from_python_does_not_replace_other_weights(folder):
-    path = shutil.copy(weights.FOLDER / "wav2lip-compact.safetensors", folder)
+    path = shutil.copy(checkpoints.FOLDER / "wav2lip-compact.safetensors", folder)
     before = listing(folder)
     with pytest.raises(WeightsError, match="was not made by a training"):
-        generator.train(folder, weights.locate("sync-compact").path, folder, 1)
+        generator.train(folder, checkpoints.locate("sync-compact").path, folder, 1)
     with pytest.raises(WeightsError, match="is given to the training"):
-        generator.train(folder, weights.locate("sync-compact").path, folder, 1, start=path)
+        generator.train(folder, checkpoints.locate("sync-compact").path, folder, 1, start=path)
     assert listing(folder) == before

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import download, params, run, weights
+from helpers import checkpoints, params, run
 from helpers.__main__ import main
 from helpers.errors import WeightsError
 
@@ -72,7 +72,11 @@ class Handler(BaseHTTPRequestHandler):
         self.answer(DATA)
 
     def do_other_range(self):
-        self.answer(DATA[7 : 7 + len(DATA) - self.start()], 206, Content_Range=f"bytes 7-{len(DATA)}/{len(DATA)}")
+        self.answer(
+            DATA[7 : 7 + len(DATA) - self.start()],
+            206,
+            Content_Range=f"bytes 7-{len(DATA)}/{len(DATA)}",
+        )
 
     def do_missing(self):
         self.answer(b"no such file", 404)
@@ -133,8 +137,8 @@ def server(monkeypatch):
 @pytest.fixture
 def mirrors(server, monkeypatch, tmp_path):
     """Call with names of answers: the registry then knows ``net``, with these mirrors; the path it is fetched to."""
-    compact = weights.registry()["compact"]
-    monkeypatch.setattr(weights, "FOLDER", tmp_path)
+    compact = checkpoints.entries()["compact"]
+    monkeypatch.setattr("helpers.checkpoints.registry.FOLDER", tmp_path)
 
     def use(*names: str) -> Path:
         urls = [f"http://127.0.0.1:{server.server_port}/{name}" for name in names]
@@ -142,7 +146,9 @@ def mirrors(server, monkeypatch, tmp_path):
             file="net.pth", job="test", bytes=len(DATA), sha256=hashlib.sha256(DATA).hexdigest(),
             licence="for tests only", urls=urls,
         )  # fmt: skip
-        monkeypatch.setattr(weights, "registry", lambda: {"net": entry, "compact": compact})
+        known = {"net": entry, "compact": compact}
+        monkeypatch.setattr("helpers.checkpoints.registry.entries", lambda: known)
+        monkeypatch.setattr(checkpoints, "entries", lambda: known)
         return tmp_path / "net.pth"
 
     return use
@@ -160,23 +166,25 @@ def test_a_whole_file_gets_its_name_at_the_end(mirrors, server):
         assert not path.exists()
         seen.append((done, total))
 
-    assert weights.fetch("net", True, progress=progress) == path
+    assert checkpoints.fetch("net", True, progress=progress) == path
     assert path.read_bytes() == DATA and os.listdir(path.parent) == ["net.pth"]
     assert seen == sorted(seen) and seen[-1] == (len(DATA), len(DATA))
-    assert weights.fetch("net", False) == path, "it is here: nothing to accept, nothing to download"
+    assert checkpoints.fetch("net", False) == path, (
+        "it is here: nothing to accept, nothing to download"
+    )
     assert server.requests == [("good", None)]
 
 
 def test_into_another_folder(mirrors, tmp_path):
     mirrors("good")
-    assert weights.fetch("net", True, tmp_path / "new" / "folder").read_bytes() == DATA
+    assert checkpoints.fetch("net", True, tmp_path / "new" / "folder").read_bytes() == DATA
     assert not (tmp_path / "net.pth").exists()
 
 
 def test_redirect_keeps_the_range(mirrors, server):
     path = mirrors("redirect")
     part_of(path).write_bytes(DATA[:1000])
-    assert weights.fetch("net", True).read_bytes() == DATA
+    assert checkpoints.fetch("net", True).read_bytes() == DATA
     assert server.requests == [("redirect", "bytes=1000-"), ("good", "bytes=1000-")]
 
 
@@ -192,11 +200,13 @@ def test_redirect_keeps_the_range(mirrors, server):
     ("silent", "nothing came for 0.2 s", None),
     ("hangs_up", "Remote end closed connection", None),
 ])  # fmt: skip
-def test_a_lying_mirror_is_refused_and_the_next_one_used(mirrors, server, monkeypatch, answer, words, kept):
-    monkeypatch.setattr(download, "STALL_S", 0.2)
+def test_a_lying_mirror_is_refused_and_the_next_one_used(
+    mirrors, server, monkeypatch, answer, words, kept
+):
+    monkeypatch.setattr("helpers.checkpoints.download.STALL_S", 0.2)
     path = mirrors(answer)
     with pytest.raises(WeightsError, match=words) as caught:
-        weights.fetch("net", True)
+        checkpoints.fetch("net", True)
     message = str(caught.value)
     assert "\n" not in message and "net.pth" in message and f"by hand to {path}" in message
     assert os.listdir(path.parent) == ([] if kept is None else ["net.pth.part"])
@@ -204,23 +214,23 @@ def test_a_lying_mirror_is_refused_and_the_next_one_used(mirrors, server, monkey
     part_of(path).unlink(missing_ok=True)
     mirrors(answer, "good")
     server.requests.clear()
-    assert weights.fetch("net", True).read_bytes() == DATA
+    assert checkpoints.fetch("net", True).read_bytes() == DATA
     assert server.requests == [(answer, None), ("good", REST if kept else None)]
 
 
 def test_every_mirror_is_named_when_all_fail(mirrors, server):
     mirrors("missing", "page", "wrong")
     with pytest.raises(WeightsError, match="HTTP 404.*; .*web page.*; .*wrong SHA-256"):
-        weights.fetch("net", True)
+        checkpoints.fetch("net", True)
 
 
 def test_nobody_listens(mirrors, monkeypatch):
     path = mirrors("good")
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))  # bound but not listening: connections are refused
-        weights.registry()["net"]["urls"] = [f"http://127.0.0.1:{free.getsockname()[1]}/good"]
+        checkpoints.entries()["net"]["urls"] = [f"http://127.0.0.1:{free.getsockname()[1]}/good"]
         with pytest.raises(WeightsError, match="refused"):
-            weights.fetch("net", True)
+            checkpoints.fetch("net", True)
     assert not path.exists()
 
 
@@ -236,7 +246,7 @@ def test_nobody_listens(mirrors, monkeypatch):
 def test_a_part_that_is_there_is_used_or_dropped(mirrors, server, answer, there, asked):
     path = mirrors(answer)
     part_of(path).write_bytes(there)
-    assert weights.fetch("net", True).read_bytes() == DATA
+    assert checkpoints.fetch("net", True).read_bytes() == DATA
     assert [r for _, r in server.requests] == asked
     assert os.listdir(path.parent) == ["net.pth"]
 
@@ -246,11 +256,13 @@ def test_a_part_outlives_a_mirror_without_the_file(mirrors, answer):
     path = mirrors(answer)
     part_of(path).write_bytes(DATA[:HALF])
     with pytest.raises(WeightsError):
-        weights.fetch("net", True)
+        checkpoints.fetch("net", True)
     assert not path.exists() and part_of(path).read_bytes() == DATA[:HALF]
 
 
-@pytest.mark.parametrize("code, words", [(errno.ENOSPC, "disk is full"), (errno.EACCES, "could not be written")])
+@pytest.mark.parametrize(
+    "code, words", [(errno.ENOSPC, "disk is full"), (errno.EACCES, "could not be written")]
+)
 def test_a_disk_that_takes_no_more(mirrors, server, monkeypatch, code, words):
     path = mirrors("good", "good")
 
@@ -262,7 +274,7 @@ def test_a_disk_that_takes_no_more(mirrors, server, monkeypatch, code, words):
 
     monkeypatch.setattr(Path, "open", lambda self, mode, buffering: Full(self, mode))
     with pytest.raises(WeightsError, match=words) as caught:
-        weights.fetch("net", True)
+        checkpoints.fetch("net", True)
     assert str(path) in str(caught.value) and "\n" not in str(caught.value)
     assert not path.exists() and server.requests == [("good", None)], "another mirror does not help"
 
@@ -271,16 +283,16 @@ def test_a_damaged_file_is_replaced_only_by_the_right_one(mirrors):
     path = mirrors("wrong")
     path.write_bytes(OTHER)
     with pytest.raises(WeightsError, match="wrong SHA-256"):
-        weights.fetch("net", True)
+        checkpoints.fetch("net", True)
     assert path.read_bytes() == OTHER
     mirrors("good")
-    assert weights.fetch("net", True).read_bytes() == DATA
+    assert checkpoints.fetch("net", True).read_bytes() == DATA
 
 
 def test_two_at_once_download_once(mirrors, server):
     path = mirrors("waits_for_a_second")
     with ThreadPoolExecutor(2) as pool:
-        done = list(pool.map(lambda _: weights.fetch("net", True), range(2)))
+        done = list(pool.map(lambda _: checkpoints.fetch("net", True), range(2)))
     assert done == [path, path] and path.read_bytes() == DATA
     assert server.requests == [("waits_for_a_second", None)]
 
@@ -288,7 +300,7 @@ def test_two_at_once_download_once(mirrors, server):
 def test_licence_is_asked_for(mirrors, server):
     mirrors("good")
     with pytest.raises(WeightsError, match="for tests only.*--yes.*accept_licences=true"):
-        weights.fetch("net", False)
+        checkpoints.fetch("net", False)
     assert not server.requests
 
 
@@ -300,28 +312,30 @@ def test_fetch_all(mirrors, capsys):
         bars.append(name)
         return lambda done, total: None
 
-    assert weights.fetch_all("", False, bar) == [] == bars
-    found = weights.fetch_all(" net , net,", True, bar)
-    assert found == [weights.Found("net", path, "for tests only")] * 2 and bars == ["net"]
+    assert checkpoints.fetch_all("", False, bar) == [] == bars
+    found = checkpoints.fetch_all(" net , net,", True, bar)
+    assert found == [checkpoints.Found("net", path, "for tests only")] * 2 and bars == ["net"]
     with pytest.raises(WeightsError, match="did you mean net"):
-        weights.fetch_all("nett", True)
+        checkpoints.fetch_all("nett", True)
 
 
 def test_bundled_files_come_with_the_repository(mirrors):
     mirrors("good")
     with pytest.raises(WeightsError, match="git checkout -- weights/wav2lip-compact.safetensors"):
-        weights.fetch("compact", True)
+        checkpoints.fetch("compact", True)
     with pytest.raises(WeightsError, match="git checkout -- weights/wav2lip-compact.safetensors"):
-        weights.locate("compact")
+        checkpoints.locate("compact")
 
 
 def test_locate_names_the_command(mirrors):
     path = mirrors("good")
     with pytest.raises(WeightsError, match="not here.*python -m helpers weights fetch net"):
-        weights.locate("net")
+        checkpoints.locate("net")
     path.write_bytes(DATA[:5])
-    with pytest.raises(WeightsError, match="5 bytes instead of 307200.*python -m helpers weights fetch net"):
-        weights.locate("net")
+    with pytest.raises(
+        WeightsError, match="5 bytes instead of 307200.*python -m helpers weights fetch net"
+    ):
+        checkpoints.locate("net")
 
 
 def test_command_list(mirrors, capsys):
@@ -335,7 +349,10 @@ def test_command_list(mirrors, capsys):
     path.write_bytes(OTHER)
     (path.parent / "wav2lip-compact.safetensors").write_bytes(b"cut")
     main(["weights", "list"])
-    assert [line.split()[4] for line in capsys.readouterr().out.splitlines()[1:]] == ["damaged", "damaged"]
+    assert [line.split()[4] for line in capsys.readouterr().out.splitlines()[1:]] == [
+        "damaged",
+        "damaged",
+    ]
     path.write_bytes(DATA)
     main(["weights", "list"])
     assert capsys.readouterr().out.splitlines()[1].split(None, 5)[4:] == ["yes", "for tests only"]
@@ -353,7 +370,9 @@ def test_command_verify(mirrors, capsys):
         assert main(["weights", *arguments]) == 2
         out, err = capsys.readouterr()
         assert out == f"net: {path}: wrong SHA-256\n"
-        assert err.startswith("error: 1 of 1 ") and err.endswith("python -m helpers weights fetch net\n")
+        assert err.startswith("error: 1 of 1 ") and err.endswith(
+            "python -m helpers weights fetch net\n"
+        )
     path.write_bytes(DATA[:5])
     assert main(["weights", "verify", "net"]) == 2
     assert capsys.readouterr().out == f"net: {path}: 5 bytes instead of {len(DATA)}\n"
@@ -402,7 +421,9 @@ def test_registry_is_complete():
         assert {"file", "job", "licence"} <= set(entry), name
         if "bundled" not in entry:
             assert len(entry["sha256"]) == 64 and int(entry["sha256"], 16) and entry["bytes"] > 50e6
-            assert entry["urls"] and all(u.startswith("https://") and "/blob/" not in u for u in entry["urls"])
+            assert entry["urls"] and all(
+                u.startswith("https://") and "/blob/" not in u for u in entry["urls"]
+            )
     assert {e["file"] for e in known.values() if "urls" in e} >= {
         "wav2lip.pth", "wav2lip_gan.pth", "s3fd-619a316812.pth", "GFPGANv1.3.pth", "GFPGANv1.4.pth",
         "detection_Resnet50_Final.pth", "parsing_parsenet.pth", "syncnet_v2.model",

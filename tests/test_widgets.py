@@ -18,7 +18,9 @@ from helpers.notebook import widgets
 def uploaded(name: str, content: bytes) -> dict:
     """A file as ipywidgets gives it."""
     now = datetime.datetime.now(datetime.UTC)
-    return dict(name=name, type="", size=len(content), content=memoryview(content), last_modified=now)
+    return dict(
+        name=name, type="", size=len(content), content=memoryview(content), last_modified=now
+    )
 
 
 def shown(form) -> dict:
@@ -39,19 +41,25 @@ def small_form(tmp_path):
     video = made_clip(tmp_path / "clip.mkv", "25", 0.4)
     audio = write_wave(tmp_path / "speech.wav", tone(0.4))
     return widgets.form(
-        values=params.build(video=video, audio=audio, run_dir=tmp_path / "run", box=FACE_BOX, precision="fp32")
+        values=params.build(
+            video=video, audio=audio, run_dir=tmp_path / "run", box=FACE_BOX, precision="fp32"
+        )
     )
 
 
 def test_every_parameter_has_a_control_with_its_default():
     form = widgets.form()
-    assert {name: control.value for name, control in form.controls.items()} == asdict(params.Params())
+    assert {name: control.value for name, control in form.controls.items()} == asdict(
+        params.Params()
+    )
     assert form.params() == params.Params()
     rows = [row for page in form.children[0].children for row in page.children]
     assert text(rows.pop(5).value) == widgets.UPLOAD_LIMIT  # under the inputs
     on_pages = [row.children[0] for row in rows]
     assert len(on_pages) == len(form.controls) and set(on_pages) == set(form.controls.values())
-    assert all(text(form.notes[name].value) == f.metadata["help"] for name, f in params.FIELDS.items())
+    assert all(
+        text(form.notes[name].value) == f.metadata["help"] for name, f in params.FIELDS.items()
+    )
     kinds = {name: type(control).__name__ for name, control in form.controls.items()}
     wanted = dict(
         video="Text", smooth="Checkbox", smooth_window="IntSlider", batch_size="BoundedIntText",
@@ -65,7 +73,9 @@ def test_a_parameter_that_no_group_names_is_shown(monkeypatch):
     tabs = widgets.form().children[0]
     rest = dict(zip(tabs.titles, tabs.children, strict=True))["More"]
     names = [row.children[0].description for row in rest.children]
-    assert sorted(names) == sorted(["face", "box", "smooth", "smooth_window", "pads", "allow_no_face"])
+    assert sorted(names) == sorted(
+        ["face", "box", "smooth", "smooth_window", "pads", "allow_no_face"]
+    )
 
 
 def test_a_notebook_shows_its_own_parameters_and_keeps_the_rest():
@@ -95,7 +105,14 @@ def test_controls_change_the_parameters():
 
 @pytest.mark.parametrize(
     "name, wrong",
-    [("fps", "fast"), ("output_size", "7"), ("pads", "1,2"), ("box", "here"), ("checkpoint", "x"), ("video", "no.mp4")],
+    [
+        ("fps", "fast"),
+        ("output_size", "7"),
+        ("pads", "1,2"),
+        ("box", "here"),
+        ("checkpoint", "x"),
+        ("video", "no.mp4"),
+    ],
 )
 def test_a_wrong_value_is_marked_at_once(name, wrong):
     form = widgets.form()
@@ -129,7 +146,9 @@ def test_an_upload_that_cannot_be_stored_is_one_line(tmp_path):
 
 def test_preview_draws_one_frame(small_form):
     small_form.preview_button.click()
-    assert shown(small_form)["image/png"].startswith("iVBORw0KGgo")  # PNG's eight first bytes in base64
+    assert shown(small_form)["image/png"].startswith(
+        "iVBORw0KGgo"
+    )  # PNG's eight first bytes in base64
     assert small_form.status.value == "frame 5 of 10" and ready(small_form)
     assert not Path(small_form.base.run_dir, "lipsync.mp4").exists()
 
@@ -137,7 +156,9 @@ def test_preview_draws_one_frame(small_form):
 def test_run_makes_both_videos(small_form, monkeypatch):
     seen = []
     progress = small_form._progress
-    monkeypatch.setattr(small_form, "_progress", lambda *a: (seen.append((*a, ready(small_form))), progress(*a)))
+    monkeypatch.setattr(
+        small_form, "_progress", lambda *a: (seen.append((*a, ready(small_form))), progress(*a))
+    )
     small_form.run_button.click()
     path = Path(small_form.base.run_dir, "restored.mp4").resolve()
     assert seen == [
@@ -172,7 +193,9 @@ def test_the_strength_slider_mixes_the_two_pictures():
     slider, box = widgets.strength_slider(before, after, 1.0)
 
     def picture() -> np.ndarray:
-        return cv2.imdecode(np.frombuffer(box.children[1].value, np.uint8), cv2.IMREAD_COLOR)[..., ::-1]
+        return cv2.imdecode(np.frombuffer(box.children[1].value, np.uint8), cv2.IMREAD_COLOR)[
+            ..., ::-1
+        ]
 
     assert box.children[0] is slider and np.array_equal(picture(), after)
     slider.value = 0.5

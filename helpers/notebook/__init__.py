@@ -26,11 +26,17 @@ def machine(p: Params) -> str:
     """In words: what computes here with these parameters, and what this Python can do."""
     import torch
 
-    from ..wav2lip import choose_device, choose_precision
+    from ..networks.devices import choose_device, choose_precision
 
     device = choose_device(p.device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else f"CPU with {os.cpu_count()} threads"
-    lines = [f"Networks run on: {name}, in {str(choose_precision(p.precision, device)).removeprefix('torch.')}."]
+    name = (
+        torch.cuda.get_device_name(device)
+        if device.type == "cuda"
+        else f"CPU with {os.cpu_count()} threads"
+    )
+    lines = [
+        f"Networks run on: {name}, in {str(choose_precision(p.precision, device)).removeprefix('torch.')}."
+    ]
     if device.type == "cpu":
         lines.append("On Colab: Runtime, Change runtime type, T4 GPU makes everything faster.")
     lines.append(f"Python {platform.python_version()}: GFPGAN loads through spandrel" + (

@@ -18,7 +18,9 @@ DRIVE = "/content/drive"
 
 def here() -> bool:
     """Does this run on Colab?"""
-    return "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("google.colab") is not None
+    return (
+        "COLAB_RELEASE_TAG" in os.environ and importlib.util.find_spec("google.colab") is not None
+    )
 
 
 def bring(p: Params) -> Params:
@@ -51,7 +53,9 @@ def offer(path: str | os.PathLike) -> None:
 def badge(notebook: str) -> str:
     """Markdown of the button that opens a notebook on Colab."""
     address = f"https://colab.research.google.com/github/{REPOSITORY}/blob/main/notebooks/{notebook}.ipynb"
-    return f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
+    return (
+        f"[![Open in Colab](https://colab.research.google.com/assets/colab-badge.svg)]({address})"
+    )
 
 
 def first_cell() -> str:

@@ -11,8 +11,9 @@ import numpy as np
 from IPython.display import Video
 from tqdm.auto import tqdm
 
-from .. import render, run
-from ..plan import Plan
+from .. import run
+from ..plan.geometry import source_pictures
+from ..plan.plan import Plan
 
 INLINE_BYTES = 8 << 20  # a larger file is linked, not embedded, so that notebooks stay small
 
@@ -22,11 +23,13 @@ def show_video(path: str | os.PathLike, width: int = 480) -> Video:
     return Video(os.fspath(path), embed=os.path.getsize(path) <= INLINE_BYTES, width=width)
 
 
-def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any], height: int = 360) -> Path:
+def side_by_side(
+    run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any], height: int = 360
+) -> Path:
     """``comparison.mp4`` in the run folder: source, lip-synced and restored next to each other, with the speech."""
     from moviepy import VideoClip, VideoFileClip, clips_array
 
-    source = render.source_pictures(plan, record["inputs"]["video"]["path"], 0, plan.frames)
+    source = source_pictures(plan, record["inputs"]["video"]["path"], 0, plan.frames)
     shown: list[Any] = [-1, None]
 
     def picture(t: float) -> np.ndarray:  # moviepy asks for frames in order, for some of them twice
@@ -37,7 +40,9 @@ def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any],
 
     results = [VideoFileClip(made["path"]) for made in record["results"].values()]
     clips = [VideoClip(picture, duration=float(plan.duration)), *results]
-    sheet = clips_array([[clip.resized(height=height) for clip in clips]]).with_duration(float(plan.duration))
+    sheet = clips_array([[clip.resized(height=height) for clip in clips]]).with_duration(
+        float(plan.duration)
+    )
     with run.writing(run_dir, run.COMPARISON) as part:
         sheet.with_audio(results[0].audio).write_videofile(
             str(part), fps=float(plan.fps), codec="libx264", audio_codec="aac", preset="veryfast", logger=None,

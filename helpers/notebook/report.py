@@ -21,13 +21,18 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .. import params, plan as plans, quality, render, run, wav2lip, weights
+from .. import checkpoints, params, run
 from ..errors import RunError
+from ..measure.table import flicker_curves, measure_run
+from ..networks.devices import choose_device
 from ..params import Params
-from ..plan import Plan
+from ..plan.geometry import source_pictures
+from ..plan.plan import Plan, load_plan
 from . import plots
 
-GENERATOR = '<meta name="generator" content="lipsync-notebooks">'  # what tells our pages from others
+GENERATOR = (
+    '<meta name="generator" content="lipsync-notebooks">'  # what tells our pages from others
+)
 COLUMNS = 6  # frames that the pictures show, evenly spread over those with a face
 DPI = 110  # of the figures
 POSTER = 720  # px, largest width of the source's still picture
@@ -84,7 +89,9 @@ SECTIONS = {  # of the page, in its order: title, text
     "times": ("Where the time went", ""),
     "origin": ("Files and versions", ""),
 }
-REDRAWN = "The mouth was re-drawn by software to follow other speech: say so wherever you show the video."
+REDRAWN = (
+    "The mouth was re-drawn by software to follow other speech: say so wherever you show the video."
+)
 PASSED = "No frame has a usable face: the pictures are the source's, with other sound."
 STYLE = """
 :root { color-scheme: light; }
@@ -136,17 +143,25 @@ def write(run_dir: str | os.PathLike, rows: list[dict[str, Any]] | None = None) 
     """
     record = run.read(run_dir)
     if not record["results"]:
-        raise RunError(f"{run_dir} has no finished video yet; run notebook 02 with this run_dir first")
+        raise RunError(
+            f"{run_dir} has no finished video yet; run notebook 02 with this run_dir first"
+        )
     run.check(run_dir, run.PAGE, run.TABLE)
     used = record["weights"]
-    net = weights.load(used["path"])
-    if weights.sha256(used["path"]) != used["sha256"]:
-        raise RunError(f"{used['path']} has changed since {run_dir} was made; run notebook 02 with this run_dir again")
-    p = params.build(**{name: value for name, value in record["parameters"].items() if name in params.FIELDS})
-    net = net.to(wav2lip.choose_device(p.device))
-    plan = plans.load(Path(run_dir, "plan.npz"))
-    rows = quality.measure(run_dir) if rows is None else rows
-    page = _page(Path(run_dir), record, plan, p, _pictures(Path(run_dir), record, plan, p, net), rows)
+    net = checkpoints.load(used["path"])
+    if checkpoints.sha256(used["path"]) != used["sha256"]:
+        raise RunError(
+            f"{used['path']} has changed since {run_dir} was made; run notebook 02 with this run_dir again"
+        )
+    p = params.build(
+        **{name: value for name, value in record["parameters"].items() if name in params.FIELDS}
+    )
+    net = net.to(choose_device(p.device))
+    plan = load_plan(Path(run_dir, "plan.npz"))
+    rows = measure_run(run_dir) if rows is None else rows
+    page = _page(
+        Path(run_dir), record, plan, p, _pictures(Path(run_dir), record, plan, p, net), rows
+    )
     table = json.dumps(_for_machines(record, rows), indent=2, allow_nan=False)
     for name, text in {run.TABLE: table, run.PAGE: page}.items():
         with run.writing(run_dir, name) as part:
@@ -182,23 +197,28 @@ def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net)
     source = record["inputs"]["video"]["path"]
     made = dict(
         times=png(plots.stage_times(record["seconds"], plan.frames)),
-        source=_poster(next(render.source_pictures(plan, source, 0, 1))),
+        source=_poster(next(source_pictures(plan, source, 0, 1))),
     )
-    made |= {name: _poster(run.frames_of(run_dir / run.OUTPUTS[name], plan, [0])[0]) for name in record["results"]}
+    made |= {
+        name: _poster(run.frames_of(run_dir / run.OUTPUTS[name], plan, [0])[0])
+        for name in record["results"]
+    }
     drawn = np.flatnonzero(plan.faces.present[plan.source])
     if len(drawn) == 0:
         return made
     chosen = [int(n) for n in np.unique(drawn[np.linspace(0, len(drawn) - 1, COLUMNS).astype(int)])]
     middle = chosen[len(chosen) // 2]
-    strip = {"source": [next(render.source_pictures(plan, source, n, n + 1)) for n in chosen]}
-    strip |= {name: run.frames_of(run_dir / run.OUTPUTS[name], plan, chosen) for name in record["results"]}
-    view = render.preview(plan, source, net, p, middle)
-    if (plan.lenders[0] >= 0).any():
+    strip = {"source": [next(source_pictures(plan, source, n, n + 1)) for n in chosen]}
+    strip |= {
+        name: run.frames_of(run_dir / run.OUTPUTS[name], plan, chosen) for name in record["results"]
+    }
+    view = run.preview(plan, source, net, p, middle)
+    if (plan.donors[0] >= 0).any():
         made["mouths"] = png(plots.own_mouths(plan, view, middle))
     return made | dict(
         timeline=png(plots.timeline(plan)),
         strip=png(plots.before_after(strip, chosen, plan)),
-        flicker=png(plots.flicker(quality.flicker_curves(run_dir), plan)),
+        flicker=png(plots.flicker(flicker_curves(run_dir), plan)),
         sound=png(plots.mel_windows(plan, chosen[1:5] or chosen)),
         network=png(plots.network_view(view, middle)),
         mask=png(plots.mask_view(view, plan, middle)),
@@ -216,12 +236,22 @@ def png(figure: Figure) -> str:
 def _poster(frame: np.ndarray) -> str:
     height, width = frame.shape[:2]
     scale = min(1.0, POSTER / width)
-    small = cv2.resize(frame, (round(width * scale), max(1, round(height * scale))), interpolation=cv2.INTER_AREA)
-    return "data:image/jpeg;base64," + base64.b64encode(cv2.imencode(".jpg", small[..., ::-1])[1]).decode()
+    small = cv2.resize(
+        frame, (round(width * scale), max(1, round(height * scale))), interpolation=cv2.INTER_AREA
+    )
+    return (
+        "data:image/jpeg;base64,"
+        + base64.b64encode(cv2.imencode(".jpg", small[..., ::-1])[1]).decode()
+    )
 
 
 def _page(
-    run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, pictures: dict[str, str], rows: list[dict[str, Any]]
+    run_dir: Path,
+    record: dict[str, Any],
+    plan: Plan,
+    p: Params,
+    pictures: dict[str, str],
+    rows: list[dict[str, Any]],
 ) -> str:
     video, sound = (html.escape(_name(record["inputs"][kind])) for kind in ("video", "audio"))
     made = max(result["made"] for result in record["results"].values())
@@ -270,7 +300,11 @@ def document(title: str, header: str, sections: str) -> str:
 
 
 def _definitions(pairs: list[tuple[str, str]]) -> str:
-    return "<dl>" + "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in pairs) + "</dl>"
+    return (
+        "<dl>"
+        + "".join(f"<dt>{html.escape(k)}</dt><dd>{html.escape(v)}</dd>" for k, v in pairs)
+        + "</dl>"
+    )
 
 
 def _videos(run_dir: Path, record: dict[str, Any], pictures: dict[str, str]) -> str:
@@ -285,7 +319,11 @@ def _videos(run_dir: Path, record: dict[str, Any], pictures: dict[str, str]) -> 
         )
     else:
         shown = f'<img src="{pictures["source"]}" alt="first frame of the source">'
-        why = "" if facts["kind"] == "image" else ", first frame (a format that browsers may not play)"
+        why = (
+            ""
+            if facts["kind"] == "image"
+            else ", first frame (a format that browsers may not play)"
+        )
         caption = f"Source: {name}{why}"
     cells = [(shown, caption)]
     for kind, result in record["results"].items():
@@ -297,7 +335,9 @@ def _videos(run_dir: Path, record: dict[str, Any], pictures: dict[str, str]) -> 
 
 def _video(link: str, poster: str) -> str:
     source = quote(Path(link).as_posix())
-    return f'<video controls playsinline preload="metadata" src="{source}" poster="{poster}"></video>'
+    return (
+        f'<video controls playsinline preload="metadata" src="{source}" poster="{poster}"></video>'
+    )
 
 
 def _megabytes(size: int) -> str:
@@ -312,7 +352,9 @@ def _facts(record: dict[str, Any], plan: Plan, p: Params) -> str:
     changed = [
         f"{name} = {value}"
         for name, value in record["parameters"].items()
-        if name in params.FIELDS and name not in ("video", "audio", "run_dir") and value != params.FIELDS[name].default
+        if name in params.FIELDS
+        and name not in ("video", "audio", "run_dir")
+        and value != params.FIELDS[name].default
     ]
     return _definitions([
         ("Frames", f"{plan.frames}: {redrawn} re-drawn, {plan.frames - redrawn} passed through"),
@@ -331,13 +373,21 @@ def _restoration(record: dict[str, Any]) -> str:
     result = record["results"].get("restored")
     if not result or result["restorer"] == "none":
         return "none"
-    more = "".join(f", {name.replace('_', ' ')} {result[name]}" for name in ("region", "steady") if name in result)
+    more = "".join(
+        f", {name.replace('_', ' ')} {result[name]}"
+        for name in ("region", "steady")
+        if name in result
+    )
     return f"{result['restorer']}, strength {result['strength']:g}{more}"
 
 
 def _quality(rows: list[dict[str, Any]]) -> str:
     """The quality table turned on its side: a measure a row, so that it can be read and explained."""
-    names = [name for name in dict.fromkeys([*EXPLAINED, *(k for row in rows for k in row)]) if name != "video"]
+    names = [
+        name
+        for name in dict.fromkeys([*EXPLAINED, *(k for row in rows for k in row)])
+        if name != "video"
+    ]
     turned = [
         {"measure": name.replace("_", " ")}
         | {row["video"]: row.get(name) for row in rows}
@@ -350,9 +400,14 @@ def _quality(rows: list[dict[str, Any]]) -> str:
 
 def _origin(record: dict[str, Any]) -> str:
     facts = [
-        (kind, f"{_name(f)}, {_megabytes(f['bytes'])}, SHA-256 {f['sha256']}") for kind, f in record["inputs"].items()
+        (kind, f"{_name(f)}, {_megabytes(f['bytes'])}, SHA-256 {f['sha256']}")
+        for kind, f in record["inputs"].items()
     ]
-    facts += [(run.OUTPUTS[k], f"SHA-256 {result['sha256']}") for k, result in record["results"].items()]
+    facts += [
+        (run.OUTPUTS[k], f"SHA-256 {result['sha256']}") for k, result in record["results"].items()
+    ]
     facts.append(("weights", f"{record['weights']['name']}, SHA-256 {record['weights']['sha256']}"))
-    facts.append(("versions", ", ".join(f"{k} {os.path.basename(v)}" for k, v in record["versions"].items())))
+    facts.append(
+        ("versions", ", ".join(f"{k} {os.path.basename(v)}" for k, v in record["versions"].items()))
+    )
     return _definitions(facts)

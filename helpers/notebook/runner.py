@@ -20,19 +20,28 @@ from . import colab
 FOLDER = ROOT / "notebooks"
 
 
-def run_all(video: str, audio: str, run_dir: str, values: dict[str, Any] | None = None) -> dict[str, Any]:
+def run_all(
+    video: str, audio: str, run_dir: str, values: dict[str, Any] | None = None
+) -> dict[str, Any]:
     """Execute 01, 02 and 03 in order; the executed notebooks, videos and run.json land in ``run_dir``.
 
     Returns the run's summary. Raises LipSyncError (bad input, in one line) as the helpers do in a notebook.
     """
     given = dict(
-        values or {}, video=os.path.abspath(video), audio=os.path.abspath(audio), run_dir=os.path.abspath(run_dir)
+        values or {},
+        video=os.path.abspath(video),
+        audio=os.path.abspath(audio),
+        run_dir=os.path.abspath(run_dir),
     )
     checked = params.build(**given)
     with disk_full_told(run_dir):
         run.open_folder(checked)
         for notebook in NOTEBOOKS:
-            execute(notebook, Path(run_dir), {name: getattr(checked, name) for name in given if _shown(notebook, name)})
+            execute(
+                notebook,
+                Path(run_dir),
+                {name: getattr(checked, name) for name in given if _shown(notebook, name)},
+            )
     return run.summary(run.read(run_dir))
 
 
@@ -78,7 +87,11 @@ def refresh() -> None:
     for notebook in (*NOTEBOOKS, TRAINING_NOTEBOOK):
         path = FOLDER / f"{notebook}.ipynb"
         document = nbformat.read(path, as_version=4)
-        made = dict(badge=colab.badge(notebook), setup=colab.first_cell(), parameters=params.parameter_cell(notebook))
+        made = dict(
+            badge=colab.badge(notebook),
+            setup=colab.first_cell(),
+            parameters=params.parameter_cell(notebook),
+        )
         for cell in document.cells:
             for tag in cell.metadata.get("tags", []):
                 cell.source = made.get(tag, cell.source)

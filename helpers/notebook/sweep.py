@@ -12,15 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from .. import params, plan as plans, render, run
+from .. import params, run
 from ..errors import LipSyncError, ParameterError, RunError
+from ..plan.geometry import face_rectangle
+from ..plan.plan import load_plan
 from . import plots, report, runner
 
 PAGE, TABLE = "sweep.html", "sweep.json"
 MARKS = {PAGE: report.GENERATOR, TABLE: '"sweep": true'}  # what a sweep's own file holds
 COLUMNS = 6  # frames of each result on the contact sheet
 SORT = "sync_confidence"
-LOWER_IS_BETTER = ("flicker", "seam", "niqe", "identity", "lse_d", "seconds", "length")  # beginnings of measures' names
+LOWER_IS_BETTER = (
+    "flicker",
+    "seam",
+    "niqe",
+    "identity",
+    "lse_d",
+    "seconds",
+    "length",
+)  # beginnings of measures' names
 
 
 def grid(texts: list[str]) -> list[dict[str, Any]]:
@@ -40,7 +50,11 @@ def grid(texts: list[str]) -> list[dict[str, Any]]:
 
 
 def sweep(
-    video: str, audio: str, out: str | os.PathLike, combinations: list[dict[str, Any]], sort: str = SORT
+    video: str,
+    audio: str,
+    out: str | os.PathLike,
+    combinations: list[dict[str, Any]],
+    sort: str = SORT,
 ) -> dict[str, Any]:
     """Run every combination into a folder of its own below ``out``; write ``sweep.html`` and ``sweep.json`` there.
 
@@ -52,7 +66,9 @@ def sweep(
     _check(out)
     rows, failure = [], None
     for number, values in enumerate(combinations):
-        name = "_".join([f"{number:03d}", *(f"{k}-{v}".replace("/", "-") for k, v in values.items())])[:80]
+        name = "_".join(
+            [f"{number:03d}", *(f"{k}-{v}".replace("/", "-") for k, v in values.items())]
+        )[:80]
         try:
             runner.run_all(video, audio, str(out / name), values)
         except LipSyncError as error:
@@ -63,7 +79,11 @@ def sweep(
         measured = json.loads((out / name / run.TABLE).read_text())
         last = measured["quality"][-1]
         seconds = round(sum(step["all"] for step in measured["seconds"].values()), 1)
-        facts = {k: v for k, v in last.items() if k not in ("video", "frames_redrawn", "frames_passed_through")}
+        facts = {
+            k: v
+            for k, v in last.items()
+            if k not in ("video", "frames_redrawn", "frames_passed_through")
+        }
         rows.append(dict(run=name, **values, seconds=seconds) | facts)
     done = [row for row in rows if "error" not in row]
     if not done:
@@ -74,7 +94,10 @@ def sweep(
     sign = 1 if sort.startswith(LOWER_IS_BETTER) else -1
     rows.sort(key=lambda row: sign * row[sort] if row.get(sort) is not None else np.inf)
     first = ("run", *dict.fromkeys(name for values in combinations for name in values), sort)
-    rows = [{k: row[k] for k in (*(n for n in first if n in row), *(k for k in row if k not in first))} for row in rows]
+    rows = [
+        {k: row[k] for k in (*(n for n in first if n in row), *(k for k in row if k not in first))}
+        for row in rows
+    ]
     table = json.dumps(dict(sweep=True, sort=sort, rows=rows), indent=1)
     for name, text in {TABLE: table, PAGE: _page(out, rows, sort)}.items():
         with run.unfinished(out, name) as part:
@@ -97,7 +120,8 @@ def _check(out: Path) -> None:
 def _page(out: Path, rows: list[dict[str, Any]], sort: str) -> str:
     done = [row for row in rows if "error" not in row]
     links = "".join(
-        f'<li><a href="{html.escape(row["run"])}/report.html">{html.escape(row["run"])}</a></li>' for row in done
+        f'<li><a href="{html.escape(row["run"])}/report.html">{html.escape(row["run"])}</a></li>'
+        for row in done
     )
     header = f"""<h1>Parameter sweep: {len(rows)} runs, best {html.escape(sort.replace("_", " "))} first</h1>
 <p class="quiet">Measures of the restored videos. {report.REDRAWN}</p>"""
@@ -113,13 +137,15 @@ def _contact_sheet(out: Path, rows: list[dict[str, Any]]) -> str:
     pictures, titles = [], []
     for row in rows:
         folder = out / row["run"]
-        plan = plans.load(folder / "plan.npz").layers[0]
+        plan = load_plan(folder / "plan.npz").layers[0]
         drawn = np.flatnonzero(plan.redrawn)
         if len(drawn) == 0:
             drawn = np.arange(plan.frames)
         chosen = [int(n) for n in drawn[np.linspace(0, len(drawn) - 1, COLUMNS).astype(int)]]
-        for n, frame in zip(chosen, run.frames_of(folder / run.OUTPUTS["restored"], plan, chosen), strict=True):
-            x1, y1, x2, y2 = render.face_rectangle(plan, n) if plan.redrawn[n] else (0, 0, *plan.size)
+        for n, frame in zip(
+            chosen, run.frames_of(folder / run.OUTPUTS["restored"], plan, chosen), strict=True
+        ):
+            x1, y1, x2, y2 = face_rectangle(plan, n) if plan.redrawn[n] else (0, 0, *plan.size)
             pictures.append(frame[y1:y2, x1:x2])
             titles.append(f"run {row['run'][:3]}, {n / float(plan.fps):.1f} s")
     return report.png(plots.strip(pictures, titles, rows=len(rows)))

@@ -20,9 +20,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from .. import media, params, render, run, weights
+from .. import checkpoints, media, params, run
 from ..errors import LipSyncError, RunError
 from ..params import FIELDS, Params
+from ..plan.geometry import face_rectangle
 from . import player, plots
 
 GROUPS = {
@@ -41,12 +42,22 @@ GROUPS = {
         "device",
     ),
     "Result": ("fps", "length", "fill", "output_size", "fit", "crf"),
-    "Restoration": ("restorer", "restorer_checkpoint", "region", "strength", "steady", "restore_unsynced"),
+    "Restoration": (
+        "restorer",
+        "restorer_checkpoint",
+        "region",
+        "strength",
+        "steady",
+        "restore_unsynced",
+    ),
     "Weights": ("fetch", "accept_licences"),
     "Training": ("clips", "steps"),
 }
 REST = "More"  # the group of parameters that no other group names
-UPLOADS = {"video": "video/*,image/*", "audio": "audio/*,video/*"}  # parameter -> what the browser offers
+UPLOADS = {
+    "video": "video/*,image/*",
+    "audio": "audio/*,video/*",
+}  # parameter -> what the browser offers
 UPLOAD_LIMIT = "Upload takes files of up to 10 MB: Jupyter drops larger ones, so copy them here and give the path."
 SLIDER_RANGE = 100  # a number with a wider range gets a box to type in
 NAME_WIDTH, CONTROL_WIDTH = "125px", "380px"
@@ -66,7 +77,7 @@ CHECKS: dict[str, Callable[[str], object]] = {
     "audio": _is_media,
     "box": lambda text: text and params.numbers("box", text, 4),
     "pads": lambda text: params.numbers("pads", text, 4),
-    "checkpoint": weights.locate,
+    "checkpoint": checkpoints.locate,
     "fps": params.frame_rate,
     "output_size": lambda text: params.output_geometry(text, "keep", 640, 480),
 }
@@ -77,7 +88,9 @@ def form(notebook: str | None = None, values: Params | None = None) -> Form:
 
     Controls start from ``values``; so do, and stay, the parameters that the notebook does not show.
     """
-    shown = [name for name, f in FIELDS.items() if notebook is None or notebook[1] in f.metadata["where"]]
+    shown = [
+        name for name, f in FIELDS.items() if notebook is None or notebook[1] in f.metadata["where"]
+    ]
     return Form(shown, values or Params())
 
 
@@ -88,9 +101,14 @@ class Form(ipywidgets.VBox):
         super().__init__()
         self.base = base
         self.controls = {name: _control(FIELDS[name], getattr(base, name)) for name in shown}
-        self.notes = {name: ipywidgets.HTML(layout={"flex": "1 1 220px", "margin": "4px 8px"}) for name in shown}
+        self.notes = {
+            name: ipywidgets.HTML(layout={"flex": "1 1 220px", "margin": "4px 8px"})
+            for name in shown
+        }
         self.uploads = {name: _upload(kind) for name, kind in UPLOADS.items() if name in shown}
-        self.preview_button = ipywidgets.Button(description="Preview one frame", icon="eye", layout={"width": "auto"})
+        self.preview_button = ipywidgets.Button(
+            description="Preview one frame", icon="eye", layout={"width": "auto"}
+        )
         self.run_button = ipywidgets.Button(description="Run", icon="play", button_style="primary")
         self.bar = ipywidgets.IntProgress(layout={"width": "200px"})
         self.status = ipywidgets.Label()
@@ -102,15 +120,22 @@ class Form(ipywidgets.VBox):
             upload.observe(functools.partial(self._uploaded, name), "value")
         self.preview_button.on_click(lambda _: self._work(self.preview))
         self.run_button.on_click(lambda _: self._work(self.run))
-        buttons = ipywidgets.HBox([self.preview_button, self.run_button, self.bar, self.status], layout=ROW)
+        buttons = ipywidgets.HBox(
+            [self.preview_button, self.run_button, self.bar, self.status], layout=ROW
+        )
         self.children = [self._tabs(), buttons, self.output]
 
     def _tabs(self) -> ipywidgets.Tab:
         named = {name for names in GROUPS.values() for name in names}
         groups = GROUPS | {REST: tuple(name for name in self.controls if name not in named)}
-        pages = {title: [self._row(n) for n in names if n in self.controls] for title, names in groups.items()}
+        pages = {
+            title: [self._row(n) for n in names if n in self.controls]
+            for title, names in groups.items()
+        }
         if self.uploads:
-            pages["Input"].append(ipywidgets.HTML(_line(UPLOAD_LIMIT, GREY), layout={"margin": LIMIT_MARGIN}))
+            pages["Input"].append(
+                ipywidgets.HTML(_line(UPLOAD_LIMIT, GREY), layout={"margin": LIMIT_MARGIN})
+            )
         pages = {title: ipywidgets.VBox(rows) for title, rows in pages.items() if rows}
         return ipywidgets.Tab(list(pages.values()), titles=list(pages))
 
@@ -125,7 +150,9 @@ class Form(ipywidgets.VBox):
 
     def params(self) -> Params:
         """The parameters as the form shows them. Raises ParameterError."""
-        return params.build(**dataclasses.asdict(self.base) | {name: self.value(name) for name in self.controls})
+        return params.build(
+            **dataclasses.asdict(self.base) | {name: self.value(name) for name in self.controls}
+        )
 
     def mark(self, name: str) -> None:
         """Show a parameter's help beside its control, or in red what is wrong with its value."""
@@ -141,7 +168,9 @@ class Form(ipywidgets.VBox):
         if not change["new"]:
             return
         try:
-            self.controls[name].value = str(save_upload(change["new"][0], Path(self.value("run_dir"), "uploads", name)))
+            self.controls[name].value = str(
+                save_upload(change["new"][0], Path(self.value("run_dir"), "uploads", name))
+            )
             self.mark(name)
         except LipSyncError as error:
             self.notes[name].value = _line(str(error), RED)
@@ -177,12 +206,14 @@ class Form(ipywidgets.VBox):
         if not len(drawn):
             raise RunError("no frame has a face, so every frame would pass through as it is")
         n = int(drawn[len(drawn) // 2])
-        view = render.preview(plan, record["inputs"]["video"]["path"], net, p, n)
+        view = run.preview(plan, record["inputs"]["video"]["path"], net, p, n)
         self._progress(f"frame {n} of {plan.frames}", 1, 1)
-        x1, y1, x2, y2 = render.face_rectangle(plan, n)
+        x1, y1, x2, y2 = face_rectangle(plan, n)
         frames = [view["source"], view["made"]]
         pictures = [*(frame[y1:y2, x1:x2] for frame in frames), *frames]
-        figure = plots.strip(pictures, ["source", "re-drawn", f"source, frame {n}", f"re-drawn, frame {n}"])
+        figure = plots.strip(
+            pictures, ["source", "re-drawn", f"source, frame {n}", f"re-drawn, frame {n}"]
+        )
         for axes in figure.axes:
             axes.title.set_fontsize(14)  # the page shows this figure smaller than it is
         return {"image/png": _png(figure)}
@@ -270,5 +301,7 @@ def save_upload(file: Mapping[str, Any], folder: Path) -> Path:
     except OSError as error:
         with contextlib.suppress(OSError):
             part.unlink()
-        raise RunError(f"{path} could not be saved ({error.strerror}); choose another run_dir") from None
+        raise RunError(
+            f"{path} could not be saved ({error.strerror}); choose another run_dir"
+        ) from None
     return path

@@ -16,7 +16,7 @@ from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
 from ..errors import WeightsError
-from ..wav2lip import choose_precision
+from ..networks.devices import choose_precision
 
 WARM_UP = 100  # steps
 WEIGHTS = {  # what each training writes
@@ -50,7 +50,9 @@ class Averaged:
     @torch.no_grad()
     def update(self, net: nn.Module, step: int) -> None:
         decay = min(self.decay, (1 + step) / (10 + step))
-        mine, theirs = ([v for v in n.state_dict().values() if v.is_floating_point()] for n in (self.net, net))
+        mine, theirs = (
+            [v for v in n.state_dict().values() if v.is_floating_point()] for n in (self.net, net)
+        )
         get_ema_multi_avg_fn(decay)(mine, theirs, None)
 
 
@@ -113,7 +115,9 @@ def run_training(
     full = [group["lr"] for group in optimiser.param_groups]
     step, spent = 0, 0.0
     if state_path.exists():
-        state = torch.load(state_path, weights_only=True, map_location=next(net.parameters()).device)
+        state = torch.load(
+            state_path, weights_only=True, map_location=next(net.parameters()).device
+        )
         net.load_state_dict(state["net"])
         optimiser.load_state_dict(state["optimiser"])
         averaged.net.load_state_dict(state["averaged"])
@@ -141,11 +145,15 @@ def run_training(
 def _checkpoint(out, name, net, optimiser, averaged, step, started, rows, validation) -> None:
     seconds = round(time.monotonic() - started)
     means = {k: sum(float(r[k]) for r in rows) / len(rows) for k in rows[0]}
-    line = json.dumps(dict(step=step, seconds=seconds) | {k: round(v, 5) for k, v in (means | validation).items()})
+    line = json.dumps(
+        dict(step=step, seconds=seconds) | {k: round(v, 5) for k, v in (means | validation).items()}
+    )
     with (out / f"{name}.jsonl").open("a") as log:
         log.write(line + "\n")
     print(line, flush=True)
     part = out / f"{name}.pt.part"
     state = dict(net=net, optimiser=optimiser, averaged=averaged.net)
-    torch.save({k: v.state_dict() for k, v in state.items()} | dict(step=step, seconds=seconds), part)
+    torch.save(
+        {k: v.state_dict() for k, v in state.items()} | dict(step=step, seconds=seconds), part
+    )
     os.replace(part, out / f"{name}.pt")

@@ -9,9 +9,10 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .. import audio
-from ..mouth_code import MARGIN, SHIFT, Eyes
-from ..wav2lip import CompactWav2Lip, network_input
+from ..networks.codes import ENCODER_SHIFT, MEL_MARGIN, FaceEncoder
+from ..networks.compact import CompactWav2Lip, network_input
+from ..sound.mel import MEL_DECIBEL
+from ..sound.voice import LOUD_RANGE_DB, missing_gain, normalise_voice, usual_stretch
 from .data import Clips
 
 STEPS = 1200
@@ -19,7 +20,11 @@ CLIPS_A_BATCH, WINDOWS_A_CLIP = 64, 4
 SPREAD_CLIPS, OPENING_CLIPS = 256, 64
 OPENING = 1.0  # of how far the lips part, beside all eight numbers
 AROUND = 2  # frames before and after what is loud in a sentence
-UPPER, LOWER, MIDDLE = slice(50, 60), slice(66, 80), slice(40, 56)  # rows and columns of the square: around the lips
+UPPER, LOWER, MIDDLE = (
+    slice(50, 60),
+    slice(66, 80),
+    slice(40, 56),
+)  # rows and columns of the square: around the lips
 MOVEMENT = 1.25  # on strangers' faces the picture layers move less than they are told
 
 
@@ -30,7 +35,7 @@ def _pictures(clips: Clips, clip: dict, device: torch.device) -> torch.Tensor:
 
 
 @torch.no_grad()
-def mouth_codes(eyes: Eyes, clips: Clips, clip: dict) -> torch.Tensor:
+def mouth_codes(eyes: FaceEncoder, clips: Clips, clip: dict) -> torch.Tensor:
     """Codes of a clip's frames less their mean, which is the person's own: ``(n, 8)``."""
     codes = eyes(_pictures(clips, clip, next(eyes.parameters()).device))
     return codes - codes.mean(dim=0)
@@ -45,9 +50,9 @@ def spoken(clip: dict, clips: Clips) -> tuple[np.ndarray, float]:
     """
     windows = clips.windows(clip, np.arange(clip["frames"]))
     level = windows.mean(axis=(1, 2))
-    loud = np.flatnonzero(level > np.percentile(level, 98) - audio.LOUD * audio.MEL_DECIBEL)
+    loud = np.flatnonzero(level > np.percentile(level, 98) - LOUD_RANGE_DB * MEL_DECIBEL)
     first, last = max(0, loud[0] - AROUND), min(clip["frames"], loud[-1] + AROUND + 1)
-    return np.arange(first, last), audio.missing_gain(windows)
+    return np.arange(first, last), missing_gain(windows)
 
 
 @torch.no_grad()
@@ -58,13 +63,15 @@ def opening(net: CompactWav2Lip, clips: Clips) -> torch.Tensor:
     codes, gaps = [], []
     for clip in clips.choose(OPENING_CLIPS):
         pictures = _pictures(clips, clip, device)
-        seen = net.eyes(pictures)
+        seen = net.face_encoder(pictures)
         still = pictures[:1].expand_as(pictures)
         flow = net.draw(seen, network_input(still, still))[:, 1, :, MIDDLE]
         gap = flow[:, UPPER].mean(dim=(1, 2)) - flow[:, LOWER].mean(dim=(1, 2))
         codes.append(seen - seen.mean(dim=0))
         gaps.append(gap - gap.mean())
-    return F.normalize(torch.linalg.lstsq(torch.cat(codes), torch.cat(gaps)[:, None]).solution[:, 0], dim=0)
+    return F.normalize(
+        torch.linalg.lstsq(torch.cat(codes), torch.cat(gaps)[:, None]).solution[:, 0], dim=0
+    )
 
 
 def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: float = 1.0) -> float:
@@ -80,19 +87,21 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
     device = next(net.parameters()).device
     net.eval()
     ear = net.audio_encoder.requires_grad_(True).train()
-    if len(clips.train) >= OPENING_CLIPS or not ear.opening.any():  # from fewer clips a known one is better kept
+    if (
+        len(clips.train) >= OPENING_CLIPS or not ear.opening.any()
+    ):  # from fewer clips a known one is better kept
         ear.opening.copy_(opening(net, clips))
     optimiser = torch.optim.AdamW(ear.parameters(), lr=rate, weight_decay=0.01)
     known: dict[str, tuple[torch.Tensor, np.ndarray, float]] = {}
 
     def known_of(clip: dict) -> tuple[torch.Tensor, np.ndarray, float]:
         if clip["file"] not in known:
-            known[clip["file"]] = mouth_codes(net.eyes, clips, clip), *spoken(clip, clips)
+            known[clip["file"]] = mouth_codes(net.face_encoder, clips, clip), *spoken(clip, clips)
         return known[clip["file"]]
 
     def heard_of(clip: dict, at: np.ndarray, margin: int) -> np.ndarray:
         windows, gain = clips.windows(clip, at, margin=margin), known_of(clip)[2]
-        return audio.in_voice(windows, audio.usual_voice(clip["pitch"]), gain)
+        return normalise_voice(windows, usual_stretch(clip["pitch"]), gain)
 
     loss = torch.zeros(())
     for step in tqdm(range(steps), desc="ear"):
@@ -101,9 +110,11 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
         for clip in clips.choose(CLIPS_A_BATCH):
             seen, frames, _ = known_of(clip)
             at = clips.rng.choice(frames, WINDOWS_A_CLIP)
-            mels.append(heard_of(clip, at, MARGIN - SHIFT))
+            mels.append(heard_of(clip, at, MEL_MARGIN - ENCODER_SHIFT))
             codes.append(seen[at])
-        mel = clips.vary_voice(torch.from_numpy(np.stack(mels)).to(device), voices).flatten(0, 1)[:, None]
+        mel = clips.vary_voice(torch.from_numpy(np.stack(mels)).to(device), voices).flatten(0, 1)[
+            :, None
+        ]
         away = ear.each(mel) - torch.cat(codes)
         loss = away.square().mean() + OPENING * (away @ ear.opening).square().mean()
         optimiser.zero_grad()
@@ -113,7 +124,7 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
     some = clips.choose(SPREAD_CLIPS)
     with torch.no_grad():
         ear.spread.fill_(1)
-        sounds = (heard_of(c, np.arange(c["frames"]), MARGIN) for c in some)
+        sounds = (heard_of(c, np.arange(c["frames"]), MEL_MARGIN) for c in some)
         heard = torch.cat([ear(torch.from_numpy(sound)[:, None].to(device)) for sound in sounds])
         seen = torch.cat([known_of(c)[0] for c in some])
         ear.spread.copy_(MOVEMENT * seen.std(dim=0) / heard.std(dim=0).clamp(min=1e-3))

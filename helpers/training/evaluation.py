@@ -13,57 +13,75 @@ from typing import Any
 import numpy as np
 from skimage.metrics import structural_similarity
 
-from .. import audio, blend, quality, syncnet, wav2lip, weights
+from .. import checkpoints
+from ..engines.blend import apply_maps
+from ..engines.compact import generate
 from ..errors import InputError, WeightsError
-from ..mouth_code import MARGIN
-from ..syncnet import SyncExpert
-from ..wav2lip import FACE, CompactWav2Lip
+from ..face.square import FACE_SIZE
+from ..measure.pictures import edge_sharpness, mean_flicker, mouth_part, psnr
+from ..measure.table import score_sync
+from ..networks.codes import MEL_MARGIN
+from ..networks.compact import CompactWav2Lip
+from ..networks.devices import choose_precision
+from ..networks.encode import encode_faces, encode_speech, neutral_code
+from ..networks.sync_expert import MAX_OFFSET, SyncExpert
+from ..sound.mel import mel_windows, melspectrogram, window_starts
+from ..sound.voice import median_pitch
 from . import data
 
 BATCH = 16
 
 
 def draw(
-    net: CompactWav2Lip, told: np.ndarray, faces: np.ndarray, own: np.ndarray | None = None, passes: int = 3
+    net: CompactWav2Lip,
+    told: np.ndarray,
+    faces: np.ndarray,
+    own: np.ndarray | None = None,
+    passes: int = 3,
 ) -> np.ndarray:
     """Faces ``uint8 (K, 96, 96, 3)`` re-drawn to mouth codes ``(K, 8)`` as a run does it, same shape.
 
     ``own`` is the person's own mouth code (see ``wav2lip.own_code``), by default that of the faces.
     """
-    own = wav2lip.own_code(net, wav2lip.see(net, faces)) if own is None else own
-    precision = wav2lip.choose_precision("auto", next(net.parameters()).device)
+    own = neutral_code(net, encode_faces(net, faces)) if own is None else own
+    precision = choose_precision("auto", next(net.parameters()).device)
     made = []
     for at in range(0, len(faces), BATCH):
         some = slice(at, at + BATCH)
-        maps = wav2lip.generate(net, told[some], faces[some], precision, passes, own=own)
-        made += [blend.apply_maps(face, m, np.eye(2, 3), None) for face, m in zip(faces[some], maps, strict=True)]
+        maps = generate(net, told[some], faces[some], precision, passes, own=own)
+        made += [
+            apply_maps(face, m, np.eye(2, 3), None)
+            for face, m in zip(faces[some], maps, strict=True)
+        ]
     return np.stack(made)
 
 
 def likeness(made: np.ndarray, true: np.ndarray) -> dict[str, float]:
     """Mouth L1 (share of full scale), PSNR (dB) and SSIM of pictures ``uint8 (K, 96, 96, 3)`` against the true ones."""
-    pairs = [(quality.mouth_part(a), quality.mouth_part(b)) for a, b in zip(made, true, strict=True)]
+    pairs = [(mouth_part(a), mouth_part(b)) for a, b in zip(made, true, strict=True)]
     l1 = np.mean([np.abs(a.astype(float) - b).mean() / 255 for a, b in pairs])
     everywhere = np.ones(pairs[0][0].shape[:2], bool)
-    noise = np.mean([quality.psnr(a, b, everywhere) for a, b in pairs])
+    noise = np.mean([psnr(a, b, everywhere) for a, b in pairs])
     alike = np.mean([structural_similarity(a, b, channel_axis=2, data_range=255) for a, b in pairs])
     return dict(mouth_l1=float(l1), mouth_psnr=float(noise), mouth_ssim=float(alike))
 
 
-def behaviour(made: np.ndarray, true: np.ndarray, windows: np.ndarray, expert: SyncExpert) -> dict[str, float]:
+def behaviour(
+    made: np.ndarray, true: np.ndarray, windows: np.ndarray, expert: SyncExpert
+) -> dict[str, float]:
     """Sync score, and sharpness (variance of the Laplacian) and flicker of the mouth as ratios to the true clip's."""
-    mouths, own = ([quality.mouth_part(p) for p in pictures] for pictures in (made, true))
-    sharp = [np.mean([quality.sharpness(m) ** 2 for m in some]) for some in (mouths, own)]
-    score = quality.sync_score(made, windows, expert)
+    mouths, own = ([mouth_part(p) for p in pictures] for pictures in (made, true))
+    sharp = [np.mean([edge_sharpness(m) ** 2 for m in some]) for some in (mouths, own)]
+    score = score_sync(made, windows, expert)
     return {f"sync_{k}": float(v) for k, v in score.items()} | dict(
         sharpness_ratio=float(sharp[0] / sharp[1]),
-        flicker_ratio=quality.flicker(np.stack(mouths)) / quality.flicker(np.stack(own)),
+        flicker_ratio=mean_flicker(np.stack(mouths)) / mean_flicker(np.stack(own)),
     )
 
 
 def different(faces: np.ndarray) -> list[int]:
     """Three of some faces ``uint8 (K, 96, 96, 3)`` whose mouths look most different."""
-    mouths = np.stack([quality.mouth_part(f) for f in faces]).astype(np.float32)
+    mouths = np.stack([mouth_part(f) for f in faces]).astype(np.float32)
     away = lambda k: np.abs(mouths - mouths[k]).mean(axis=(1, 2, 3))  # noqa: E731
     first = int(np.abs(mouths - mouths.mean(axis=0)).mean(axis=(1, 2, 3)).argmax())
     second = int(away(first).argmax())
@@ -77,13 +95,17 @@ def leak(net: CompactWav2Lip, told: np.ndarray, faces: np.ndarray) -> float:
     is divided by that of the references themselves.
     """
     some = np.linspace(0, len(told) - 1, min(24, len(told))).astype(int)
-    mouths = lambda pictures: np.stack([quality.mouth_part(p) for p in pictures]).astype(np.float32)  # noqa: E731
-    chosen, own = different(faces), wav2lip.own_code(net, wav2lip.see(net, faces))
+    mouths = lambda pictures: np.stack([mouth_part(p) for p in pictures]).astype(np.float32)  # noqa: E731
+    chosen, own = different(faces), neutral_code(net, encode_faces(net, faces))
     before = mouths(faces[chosen])
-    after = [mouths(draw(net, told[some], np.repeat(faces[[k]], len(some), axis=0), own)) for k in chosen]
+    after = [
+        mouths(draw(net, told[some], np.repeat(faces[[k]], len(some), axis=0), own)) for k in chosen
+    ]
     pairs = ((0, 1), (0, 2), (1, 2))
     left = np.mean([np.abs(after[a] - after[b]).mean() for a, b in pairs])
-    return float(left / max(1e-6, np.mean([np.abs(before[a] - before[b]).mean() for a, b in pairs])))
+    return float(
+        left / max(1e-6, np.mean([np.abs(before[a] - before[b]).mean() for a, b in pairs]))
+    )
 
 
 def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str, Any]:
@@ -93,9 +115,11 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str
     the next clip's), and ``mean`` and ``spread`` (standard deviation over clips) by kind. Raises InputError if no clip
     can be used, WeightsError if the network is no compact one.
     """
-    net, expert = weights.load(weights.locate(model).path), weights.sync_expert()
+    net, expert = checkpoints.load(checkpoints.locate(model).path), checkpoints.sync_expert()
     if not isinstance(net, CompactWav2Lip):
-        raise WeightsError(f"checkpoint={model}: only compact networks are measured on clips; use compact or a path")
+        raise WeightsError(
+            f"checkpoint={model}: only compact networks are measured on clips; use compact or a path"
+        )
     ready, skipped = [], {}
     for path in data.list_clips(folder):
         result = data.read_clip(str(Path(folder, path["file"])))
@@ -103,13 +127,19 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str
             skipped[path["file"]] = result
             continue
         crops, wave = result
-        mel = audio.melspectrogram(wave)
-        windows = audio.mel_windows(mel, audio.window_starts(len(crops), data.FPS, mel.shape[1], "centred"), MARGIN)
-        edge = (data.STORED - FACE) // 2
-        squares = np.ascontiguousarray(crops[:, edge : edge + FACE, edge : edge + FACE])
-        ready.append((path["file"], squares, windows, wav2lip.listen(net, windows, audio.pitch(wave))))
+        mel = melspectrogram(wave)
+        windows = mel_windows(
+            mel, window_starts(len(crops), data.FPS, mel.shape[1], "centred"), MEL_MARGIN
+        )
+        edge = (data.STORED - FACE_SIZE) // 2
+        squares = np.ascontiguousarray(crops[:, edge : edge + FACE_SIZE, edge : edge + FACE_SIZE])
+        ready.append(
+            (path["file"], squares, windows, encode_speech(net, windows, median_pitch(wave)))
+        )
     if not ready:
-        raise InputError(f"{folder}: none of the {len(skipped)} clips can be used ({next(iter(skipped.values()), '')})")
+        raise InputError(
+            f"{folder}: none of the {len(skipped)} clips can be used ({next(iter(skipped.values()), '')})"
+        )
     rows = []
     for number, (name, true, windows, told) in enumerate(ready):
         reference = np.roll(true, len(true) // 2, axis=0)
@@ -129,8 +159,12 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str
         mine = [row for row in rows if row["video"] == kind]
         columns = [c for c in mine[0] if c not in ("clip", "video")]
         values = {c: [row[c] for row in mine if c in row] for c in columns}
-        away = [abs(row.get("sync_offset", syncnet.MAX_OFFSET)) <= 1 for row in mine]
-        mean.append(dict(video=kind) | {c: float(np.mean(v)) for c, v in values.items()} | dict(in_time=sum(away)))
+        away = [abs(row.get("sync_offset", MAX_OFFSET)) <= 1 for row in mine]
+        mean.append(
+            dict(video=kind)
+            | {c: float(np.mean(v)) for c, v in values.items()}
+            | dict(in_time=sum(away))
+        )
         spread.append(dict(video=kind) | {c: float(np.std(v)) for c, v in values.items()})
     return dict(model=model, passes=passes, clips=rows, mean=mean, spread=spread, skipped=skipped)
 
@@ -143,5 +177,7 @@ def table(result: dict[str, Any]) -> list[dict[str, str]]:
         for column, value in mean.items():
             if column in spread and column != "video":
                 row[column] = f"{value:.3f} ({spread[column]:.3f})"
-        rows.append(row | {"in_time": f"{mean['in_time']} of {len(result['clips']) // len(result['mean'])}"})
+        rows.append(
+            row | {"in_time": f"{mean['in_time']} of {len(result['clips']) // len(result['mean'])}"}
+        )
     return rows

@@ -28,11 +28,21 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .. import weights
+from .. import checkpoints
 from ..errors import WeightsError
-from ..syncnet import FRAMES, SyncExpert, stack_lower_halves
-from ..wav2lip import FACE, CompactWav2Lip, choose_device, network_input, paint_over, warp, warp_and_paint
-from .checkpoint import Averaged, average_with, mixed_precision, run_training, save_weights, weights_path
+from ..face.square import FACE_SIZE
+from ..networks.compact import CompactWav2Lip, network_input
+from ..networks.devices import choose_device
+from ..networks.maps import paint_over, warp, warp_and_paint
+from ..networks.sync_expert import SYNC_FRAMES, SyncExpert, stack_lower_halves
+from .checkpoint import (
+    Averaged,
+    average_with,
+    mixed_precision,
+    run_training,
+    save_weights,
+    weights_path,
+)
 from .data import Clips
 from .ear import STEPS as EAR_STEPS, fit as fit_ear
 from .losses import detail_error, gradient_error
@@ -40,7 +50,10 @@ from .losses import detail_error, gradient_error
 LEARNING_RATE = 1e-3
 FINE_TUNING_RATE = 2e-4
 CLIPS_A_BATCH = dict(cpu=8, cuda=48)
-MOUTH = (0.5, 0.66)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
+MOUTH = (
+    0.5,
+    0.66,
+)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
 MOUTH_WEIGHT = 5.0
 GRADIENT_WEIGHT = 0.5
 DETAIL_WEIGHT = 0.5
@@ -48,7 +61,9 @@ FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
 CRISP_WEIGHT = 0.1  # of paint that covers neither all nor nothing
 LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
-CYCLE_WEIGHT = 0.08  # of how far the code that the eyes see in the redrawn mouth is from the target's
+CYCLE_WEIGHT = (
+    0.08  # of how far the code that the eyes see in the redrawn mouth is from the target's
+)
 CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
 CRITIC_START = dict(new=0.35, start=0.05)  # share of the run after which the critic is heard
 CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
@@ -65,23 +80,29 @@ STRIP_CLIPS = 4
 
 def mouth_weights() -> torch.Tensor:
     """Weight of each pixel in the L1 loss, ``(96, 96)``: 1, and 6 at the mouth."""
-    line = (torch.arange(FACE) + 0.5) / FACE
+    line = (torch.arange(FACE_SIZE) + 0.5) / FACE_SIZE
     x, y = (line[None] - MOUTH[0]) / 0.20, (line[:, None] - MOUTH[1]) / 0.16
     return 1 + MOUTH_WEIGHT * torch.exp(-0.5 * (x * x + y * y))
 
 
-def picture_loss(made: torch.Tensor, true: torch.Tensor, weights: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+def picture_loss(
+    made: torch.Tensor, true: torch.Tensor, weights: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
     """(weighted L1, weighted L1 of horizontal and vertical differences) of ``(B, 3, 96, 96)`` pictures."""
     error = (made - true) * weights
     return error.abs().mean(), gradient_error(error).mean()
 
 
 def _stacks(faces: torch.Tensor) -> torch.Tensor:
-    return stack_lower_halves(faces.view(-1, FRAMES, 3, FACE, FACE)).to(memory_format=torch.channels_last)
+    return stack_lower_halves(faces.view(-1, SYNC_FRAMES, 3, FACE_SIZE, FACE_SIZE)).to(
+        memory_format=torch.channels_last
+    )
 
 
 def flow_roughness(flow: torch.Tensor) -> torch.Tensor:
-    return (flow[..., 1:] - flow[..., :-1]).abs().mean() + (flow[..., 1:, :] - flow[..., :-1, :]).abs().mean()
+    return (flow[..., 1:] - flow[..., :-1]).abs().mean() + (
+        flow[..., 1:, :] - flow[..., :-1, :]
+    ).abs().mean()
 
 
 class MouthCritic(nn.Module):
@@ -93,8 +114,12 @@ class MouthCritic(nn.Module):
 
     def __init__(self):
         super().__init__()
-        conv = lambda cin, cout, stride: nn.Sequential(nn.Conv2d(cin, cout, 3, stride, 1), nn.LeakyReLU(0.2))  # noqa: E731
-        self.layers = nn.Sequential(conv(12, 64, 1), conv(64, 128, 2), conv(128, 128, 1), nn.Conv2d(128, 1, 3, 1, 1))
+        conv = lambda cin, cout, stride: nn.Sequential(
+            nn.Conv2d(cin, cout, 3, stride, 1), nn.LeakyReLU(0.2)
+        )  # noqa: E731
+        self.layers = nn.Sequential(
+            conv(12, 64, 1), conv(64, 128, 2), conv(128, 128, 1), nn.Conv2d(128, 1, 3, 1, 1)
+        )
         weights = F.avg_pool2d((mouth_weights() - 1)[None, ROWS, COLUMNS], 4)
         self.register_buffer("weights", weights / weights.mean())
 
@@ -111,7 +136,12 @@ class MouthCritic(nn.Module):
         """Squared length of the gradient of a picture's mean opinion, the mean over pictures."""
         pictures = pictures.detach().requires_grad_(True)
         opinion = (self.weights * self(pictures)).mean(dim=(1, 2, 3)).sum()
-        return torch.autograd.grad(opinion, pictures, create_graph=True)[0].square().sum(dim=(1, 2, 3)).mean()
+        return (
+            torch.autograd.grad(opinion, pictures, create_graph=True)[0]
+            .square()
+            .sum(dim=(1, 2, 3))
+            .mean()
+        )
 
 
 def far_reference(clips: Clips, clip: dict) -> int:
@@ -121,21 +151,32 @@ def far_reference(clips: Clips, clip: dict) -> int:
 
 
 def drawn_before(
-    net: CompactWav2Lip, code: torch.Tensor, told: torch.Tensor, faces: torch.Tensor, counts: Sequence[int]
+    net: CompactWav2Lip,
+    code: torch.Tensor,
+    told: torch.Tensor,
+    faces: torch.Tensor,
+    counts: Sequence[int],
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """Faces ``(B, 3, 96, 96)`` and codes told, as they are when a second pass begins for the first ``counts[0]``, a
     third for the first ``counts[1]`` and so on."""
     for count in counts:
         with torch.no_grad():
             first = faces[:count]
-            made = warp_and_paint(first, net.draw(told[:count], network_input(first, first)).float())
-            lacks = net.missing(code[:count], made)
-        faces, told = torch.cat((made, faces[count:])), torch.cat((told[:count] + lacks, told[count:]))
+            made = warp_and_paint(
+                first, net.draw(told[:count], network_input(first, first)).float()
+            )
+            lacks = net.correction(code[:count], made)
+        faces, told = (
+            torch.cat((made, faces[count:])),
+            torch.cat((told[:count] + lacks, told[count:])),
+        )
     return faces, told
 
 
 @torch.no_grad()
-def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows: list[dict]) -> tuple[dict, np.ndarray]:
+def validate_stills(
+    net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows: list[dict]
+) -> tuple[dict, np.ndarray]:
     """Validation clips drawn from one still frame each, with what the eyes see of the true ones: figures, and strips
     ``uint8`` (true above drawn)."""
     errors, copies, cosines, truths, strips = [], [], [], [], []
@@ -143,24 +184,28 @@ def validate_stills(net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows:
     mouth = ((mouth_weights() - 1) / MOUTH_WEIGHT).to(device)
     for clip in rows:
         at = np.arange(clip["frames"])
-        true = torch.from_numpy(clips.squares(clip, at)).to(device).permute(0, 3, 1, 2).float() / 255
+        true = (
+            torch.from_numpy(clips.squares(clip, at)).to(device).permute(0, 3, 1, 2).float() / 255
+        )
         mel = torch.from_numpy(clips.windows(clip, at))[:, None].to(device)
         still = true[far_reference(clips, clip)].expand_as(true)
         with mixed_precision(device):
-            maps = net.draw(net.eyes(true), network_input(still, still))
+            maps = net.draw(net.face_encoder(true), network_input(still, still))
         made = warp_and_paint(still, maps.float())
         errors.append((mouth * (made - true).abs()).sum() / mouth.sum() / 3 / len(true))
         copies.append((mouth * (still - true).abs()).sum() / mouth.sum() / 3 / len(true))
-        middle = slice(FRAMES // 2, len(true) - FRAMES // 2)
+        middle = slice(SYNC_FRAMES // 2, len(true) - SYNC_FRAMES // 2)
         sound = expert.embed_audio(mel[middle])
         for pictures, result in ((made, cosines), (true, truths)):
-            stacks = stack_lower_halves(pictures.unfold(0, FRAMES, 1).permute(0, 4, 1, 2, 3))
+            stacks = stack_lower_halves(pictures.unfold(0, SYNC_FRAMES, 1).permute(0, 4, 1, 2, 3))
             result.append((expert.embed_faces(stacks) * sound).sum(dim=1).mean())
         some = np.linspace(5, len(true) - 6, 10).astype(int)
         strips += [torch.cat(list(p[some]), dim=2) for p in (true, made)]
     picture = (torch.cat(strips, dim=1).permute(1, 2, 0).clamp(0, 1) * 255).byte().cpu().numpy()
     mean = lambda values: float(torch.stack(values).mean())  # noqa: E731
-    return dict(mouth_l1=mean(errors), copy_l1=mean(copies), cosine=mean(cosines), true_cosine=mean(truths)), picture
+    return dict(
+        mouth_l1=mean(errors), copy_l1=mean(copies), cosine=mean(cosines), true_cosine=mean(truths)
+    ), picture
 
 
 def train(
@@ -181,7 +226,7 @@ def train(
 
     ``start`` names weights to go on from: then with full augmentation from the first step and, unless ``rate`` is
     given, with a fifth of the learning rate. ``width`` is that of a new network, ``without`` names some of
-    ``params.TRAINING_PARTS`` to leave out: without "eyes", these and the ear stay as they are. ``new_weights`` is their
+    ``params.TRAINING_PARTS`` to leave out: without "encoders", these and the ear stay as they are. ``new_weights`` is their
     share in the result, the rest are those of ``start``.
     Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``. Raises WeightsError
     if other weights are in ``out`` under the name of the result.
@@ -192,32 +237,42 @@ def train(
     device = choose_device("auto")
     clips = Clips(prepared, seed, device)
     count = CLIPS_A_BATCH[device.type]
-    expert = weights.load(expert_path).to(device)
-    net = weights.load(start).requires_grad_(True) if start else CompactWav2Lip(width)
+    expert = checkpoints.load(expert_path).to(device)
+    net = checkpoints.load(start).requires_grad_(True) if start else CompactWav2Lip(width)
     if not isinstance(net, CompactWav2Lip):
-        raise WeightsError(f"{start} holds no compact lip-sync network; training goes on from such a one only")
+        raise WeightsError(
+            f"{start} holds no compact lip-sync network; training goes on from such a one only"
+        )
     net = net.to(device, memory_format=torch.channels_last)
-    net.eyes.requires_grad_("eyes" not in without)
-    drawing = [p for name, p in net.named_parameters() if not name.startswith("audio_encoder") and p.requires_grad]
+    net.face_encoder.requires_grad_("encoders" not in without)
+    drawing = [
+        p
+        for name, p in net.named_parameters()
+        if not name.startswith("audio_encoder") and p.requires_grad
+    ]
     optimiser = torch.optim.AdamW(drawing, lr=rate, weight_decay=0.01, fused=True)
     averaged = Averaged(net)
     critic = MouthCritic().to(device, memory_format=torch.channels_last)
-    critic_optimiser = torch.optim.AdamW(critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99), fused=True)
+    critic_optimiser = torch.optim.AdamW(
+        critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99), fused=True
+    )
     importance = mouth_weights().to(device)
-    drawn = [count * share // 8 * FRAMES for share in DRAWN]
+    drawn = [count * share // 8 * SYNC_FRAMES for share in DRAWN]
     critic_start = CRITIC_START["start" if start else "new"]
     (out / "strips").mkdir(parents=True, exist_ok=True)
 
     def one_step(step: int, share: float) -> dict:
         net.train()
-        net.eyes.train("eyes" not in without)
+        net.face_encoder.train("encoders" not in without)
         looks = 0.0 if "looks" in without else 1.0 if start else min(1.0, share / EASY)
         target, reference, seen = (t.flatten(0, 1) for t in clips.generator_batch(count, looks))
         with mixed_precision(device):
-            code = net.eyes(seen)
+            code = net.face_encoder(seen)
             told = code + CODE_NOISE * torch.randn_like(code)
             source, told = drawn_before(averaged.net, code, told, reference, drawn)
-            maps = net.draw(told, network_input(source, source).to(memory_format=torch.channels_last))
+            maps = net.draw(
+                told, network_input(source, source).to(memory_format=torch.channels_last)
+            )
         bent = warp(source, maps[:, :2])
         made = paint_over(bent, maps)
         l1, gradient = picture_loss(made, target, importance)
@@ -230,7 +285,7 @@ def train(
         figures |= dict.fromkeys(("cycle", "likeness", "critic", "steepness"), torch.zeros(()))
         if "cycle" not in without:
             with mixed_precision(device):
-                figures["cycle"] = (averaged.net.eyes(made) - code.detach()).square().mean()
+                figures["cycle"] = (averaged.net.face_encoder(made) - code.detach()).square().mean()
             loss = loss + CYCLE_WEIGHT * figures["cycle"]
         if "expert" not in without:
             with mixed_precision(device):
@@ -255,7 +310,9 @@ def train(
             critic.requires_grad_(True)
             force = lambda x, at: torch.autograd.grad(x, at, retain_graph=True)[0].norm()  # noqa: E731
             grown = min(1.0, (share - critic_start) / CRITIC_GROWS)
-            pull = CRITIC_SHARE * grown * force(picture, made) / force(fooled, painted).clamp(min=1e-9)
+            pull = (
+                CRITIC_SHARE * grown * force(picture, made) / force(fooled, painted).clamp(min=1e-9)
+            )
             loss = loss + pull * fooled
         optimiser.zero_grad()
         loss.backward()
@@ -271,10 +328,12 @@ def train(
         cv2.imwrite(str(out / "strips" / f"{step:06d}.png"), picture[..., ::-1])
         return figures
 
-    done = run_training(out, "generator", net, optimiser, averaged, steps, one_step, validate, every, minutes)
+    done = run_training(
+        out, "generator", net, optimiser, averaged, steps, one_step, validate, every, minutes
+    )
     if start and new_weights < 1:
-        average_with(averaged.net, weights.load(start).to(device), new_weights)
-    if "eyes" not in without:
+        average_with(averaged.net, checkpoints.load(start).to(device), new_weights)
+    if "encoders" not in without:
         fit_ear(averaged.net, clips, min(EAR_STEPS, steps), rate, float("voices" not in without))
     save_weights(averaged.net, path, architecture="CompactWav2Lip", width=net.width, steps=done)
     return path

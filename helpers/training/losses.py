@@ -10,7 +10,9 @@ DETAIL_AREA = 8  # px: side of the squares in which detail is summed
 
 def gradient_error(error: torch.Tensor) -> torch.Tensor:
     """Mean absolute horizontal plus vertical difference of neighbours in an error ``(B, C, S, S)``: ``(B,)``."""
-    return error.diff(dim=-1).abs().mean(dim=(1, 2, 3)) + error.diff(dim=-2).abs().mean(dim=(1, 2, 3))
+    return error.diff(dim=-1).abs().mean(dim=(1, 2, 3)) + error.diff(dim=-2).abs().mean(
+        dim=(1, 2, 3)
+    )
 
 
 def detail_error(made: torch.Tensor, true: torch.Tensor) -> torch.Tensor:

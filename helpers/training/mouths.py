@@ -15,7 +15,11 @@ MIDDLE = 77  # px: row of the lips' middle
 CHEEK_ROWS, CHEEK_COLUMNS = slice(52, 68), slice(40, 88)  # with the nose
 REACH = 7  # px: how thick a lip may be, and how far apart teeth and lips
 REDDER = (0.025, 0.05)  # than the cheeks: lips
-WHITE = (1.04, 1.0, 0.95)  # red, green, blue of white teeth in white light, of the cheeks' brightness
+WHITE = (
+    1.04,
+    1.0,
+    0.95,
+)  # red, green, blue of white teeth in white light, of the cheeks' brightness
 CAVITY = (0.32, 0.18, 0.17)  # red, green, blue, of the cheeks' colour
 OPEN = (12, 40)  # px squared: area inside a mouth that hardly stands open, and inside one that does
 HIGHEST = 14  # px: mean height of what is inside
@@ -90,10 +94,16 @@ def open_wider(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     below = y - cut
     at_lips = (1 - ((x - centre) / half) ** 2).clamp(min=0).sqrt()
     at_jaw = torch.exp(-(((x - centre) / JAW) ** 4))
-    down = down * torch.lerp(at_lips, at_jaw, step(below, *LOWER_LIP)) * (1 - NECK * step(below, *CHIN))
+    down = (
+        down
+        * torch.lerp(at_lips, at_jaw, step(below, *LOWER_LIP))
+        * (1 - NECK * step(below, *CHIN))
+    )
     rows = torch.where(below > 0, (below - down).clamp(min=0), below) + cut + MIDDLE
     grid = torch.stack(((x / (SIZE / 2)).expand_as(rows), rows / (SIZE / 2) - 1), dim=-1)
-    moved = F.grid_sample(pictures.flatten(0, 1), grid.flatten(0, 1), padding_mode="border", align_corners=False)
+    moved = F.grid_sample(
+        pictures.flatten(0, 1), grid.flatten(0, 1), padding_mode="border", align_corners=False
+    )
     gap = step(down - below, -0.6, 0.6) * step(below, -0.6, 0.6) * step(down, 0.5, 1.5)
     dark = cheeks(pictures) * pictures.new_tensor(CAVITY).view(3, 1, 1)
     dark = dark * (1 + 0.5 * (below / down.clamp(min=1)).clamp(0, 1))[:, :, None]

@@ -21,11 +21,19 @@ import torch
 from torch.nn import functional as F
 from tqdm import tqdm
 
-from .. import audio, blend, faces, media, wav2lip, weights
-from ..compact_restorer import CompactRestorer
+from .. import checkpoints, media
+from ..engines.blend import apply_maps
+from ..engines.compact import generate
 from ..errors import InputError
-from ..mouth_code import MARGIN
-from ..wav2lip import CompactWav2Lip, choose_device
+from ..face.detect import detect_faces
+from ..face.square import crop_square, square_matrix
+from ..networks.codes import MEL_MARGIN
+from ..networks.compact import CompactWav2Lip
+from ..networks.devices import choose_device, choose_precision
+from ..networks.encode import encode_faces, encode_speech, neutral_code
+from ..networks.restorer import CompactRestorer
+from ..sound.mel import mel_windows, melspectrogram, window_starts
+from ..sound.voice import median_pitch
 from . import data
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights, weights_path
 from .data import FPS
@@ -54,7 +62,7 @@ def collect(folder: Path, out: Path) -> dict:
     if index_path.exists():
         return json.loads(index_path.read_text())
     out.mkdir(parents=True, exist_ok=True)
-    net = weights.load(weights.locate("compact").path)
+    net = checkpoints.load(checkpoints.locate("compact").path)
     counts: dict[str, int] = {}
     speakers, splits = [], []
     with (out / "faces.raw").open("wb") as file:
@@ -79,22 +87,27 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     """Faces of every fifth frame of a clip, and the same re-drawn; a clip without sound is re-drawn to silence."""
     frames = list(media.read_frames(path, FPS))
     wave = media.read_audio(path) if media.probe(path).has_audio else np.zeros(0, np.float32)
-    mel = audio.melspectrogram(wave)
-    heard = audio.mel_windows(mel, audio.window_starts(len(frames), FPS, mel.shape[1]), MARGIN)
-    told = wav2lip.listen(net, heard, audio.pitch(wave))[::EVERY]
+    mel = melspectrogram(wave)
+    heard = mel_windows(mel, window_starts(len(frames), FPS, mel.shape[1]), MEL_MARGIN)
+    told = encode_speech(net, heard, median_pitch(wave))[::EVERY]
     frames = frames[::EVERY]
-    found = list(faces.detect_all(frames))
+    found = list(detect_faces(frames))
     seen = [n for n, boxes in enumerate(found) if len(boxes)]
-    squares = [faces.crop(frames[n], faces.crop_matrix(found[n][0, 5:].reshape(5, 2), SQUARE), SQUARE) for n in seen]
+    squares = [
+        crop_square(frames[n], square_matrix(found[n][0, 5:].reshape(5, 2), SQUARE), SQUARE)
+        for n in seen
+    ]
     if not seen:
         return [], []
     shrink = LOWEST / SQUARE
     matrix = np.array([[shrink, 0, (shrink - 1) / 2], [0, shrink, (shrink - 1) / 2]])
-    small = np.stack([faces.crop(square, matrix, LOWEST) for square in squares])
-    precision = wav2lip.choose_precision("auto", torch.device("cpu"))
-    own = wav2lip.own_code(net, wav2lip.see(net, small))
-    maps = wav2lip.generate(net, told[seen], small, precision, own=own)
-    return squares, [blend.apply_maps(square, m, matrix, None) for square, m in zip(squares, maps, strict=True)]
+    small = np.stack([crop_square(square, matrix, LOWEST) for square in squares])
+    precision = choose_precision("auto", torch.device("cpu"))
+    own = neutral_code(net, encode_faces(net, small))
+    maps = generate(net, told[seen], small, precision, own=own)
+    return squares, [
+        apply_maps(square, m, matrix, None) for square, m in zip(squares, maps, strict=True)
+    ]
 
 
 def round_trip(pictures: torch.Tensor, factor: float) -> torch.Tensor:
@@ -114,7 +127,10 @@ def damage(pictures: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
         bad = picture
         if rng.random() < 0.9:
             usual = rng.random() < 0.5
-            bad = round_trip(bad, SQUARE / LOWEST if usual else math.exp(rng.uniform(math.log(1.1), math.log(2.2))))
+            bad = round_trip(
+                bad,
+                SQUARE / LOWEST if usual else math.exp(rng.uniform(math.log(1.1), math.log(2.2))),
+            )
         if rng.random() < 0.4:  # soft paint: a blurred ellipse
             size = picture.shape[-1]
             soft = round_trip(bad, rng.uniform(1.5, 4.0))
@@ -194,7 +210,9 @@ def train(
     torch.manual_seed(seed)
     rng = np.random.default_rng(seed)
     index = json.loads((collected / "faces.json").read_text())
-    squares = np.memmap(collected / "faces.raw", np.uint8, "r", shape=(index["faces"], 2, SQUARE, SQUARE, 3))
+    squares = np.memmap(
+        collected / "faces.raw", np.uint8, "r", shape=(index["faces"], 2, SQUARE, SQUARE, 3)
+    )
     mine = np.flatnonzero(index["train"])
     count = collections.Counter(index["speakers"][row] for row in mine)
     weight = np.array([count[index["speakers"][row]] ** -0.5 for row in mine])  # as in data.Clips
@@ -202,7 +220,7 @@ def train(
     tensor = lambda rows: torch.from_numpy(squares[rows, 0]).permute(0, 3, 1, 2).float() / 255  # noqa: E731
     net = CompactRestorer()
     if start:
-        net.load_state_dict(weights.load(start).state_dict())
+        net.load_state_dict(checkpoints.load(start).state_dict())
     device = choose_device("auto")
     net = net.to(device, memory_format=torch.channels_last)
     optimiser = torch.optim.AdamW(net.parameters(), lr=LEARNING_RATE, weight_decay=1e-4, fused=True)
@@ -210,7 +228,9 @@ def train(
 
     def one_step(step: int, share: float) -> dict:
         mouth = rng.random(BATCH) < PAINTED
-        true, painted = pieces(squares, rng.choice(mine, BATCH, p=weight / weight.sum()), mouth, rng)
+        true, painted = pieces(
+            squares, rng.choice(mine, BATCH, p=weight / weight.sum()), mouth, rng
+        )
         drawn = torch.from_numpy(mouth).to(device)
         true, bad = true.to(device), damage(true, rng).to(device)
         bad[drawn] = painted.to(device)[drawn]
@@ -235,6 +255,8 @@ def train(
     def check(step: int) -> dict:
         return validate(averaged.net, tensor(held).to(device)) if len(held) else {}
 
-    done = run_training(out, "restorer", net, optimiser, averaged, steps, one_step, check, every, minutes)
+    done = run_training(
+        out, "restorer", net, optimiser, averaged, steps, one_step, check, every, minutes
+    )
     save_weights(averaged.net, path, architecture="CompactRestorer", steps=done)
     return path

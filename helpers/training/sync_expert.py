@@ -12,9 +12,9 @@ import numpy as np
 import torch
 from torch.nn import functional as F
 
-from .. import syncnet, weights
-from ..syncnet import FRAMES, SyncExpert
-from ..wav2lip import choose_device
+from .. import checkpoints
+from ..networks.devices import choose_device
+from ..networks.sync_expert import SYNC_FRAMES, SyncExpert, sync_score, sync_similarity
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights, weights_path
 from .data import Clips
 
@@ -31,7 +31,9 @@ def whole_clip_offsets(expert: SyncExpert, clips: Clips, rows: list[dict]) -> di
     hits, cosines = [], []
     for clip in rows:
         at = np.arange(clip["frames"])
-        result = syncnet.score(syncnet.similarity(expert, clips.squares(clip, at), clips.windows(clip, at)))
+        result = sync_score(
+            sync_similarity(expert, clips.squares(clip, at), clips.windows(clip, at))
+        )
         hits.append(abs(result["offset"]) <= 1)
         cosines.append(result["cosine"])
     return dict(offset_right=float(np.mean(hits)), true_cosine=float(np.mean(cosines)))
@@ -57,9 +59,11 @@ def train(
     clips = Clips(prepared, seed, device)
     expert = SyncExpert()
     if start:
-        expert.load_state_dict(weights.load(start).state_dict())
+        expert.load_state_dict(checkpoints.load(start).state_dict())
     expert = expert.to(device, memory_format=torch.channels_last)
-    optimiser = torch.optim.AdamW(expert.parameters(), lr=LEARNING_RATE, weight_decay=0.01, fused=True)
+    optimiser = torch.optim.AdamW(
+        expert.parameters(), lr=LEARNING_RATE, weight_decay=0.01, fused=True
+    )
     averaged = Averaged(expert)
     labels = torch.arange(CLIPS_A_BATCH * 4, device=device)
 
@@ -80,6 +84,8 @@ def train(
     def validate(step: int) -> dict:
         return whole_clip_offsets(averaged.net, clips, clips.validation[:VALIDATION_CLIPS])
 
-    done = run_training(out, "expert", expert, optimiser, averaged, steps, one_step, validate, every, minutes)
-    save_weights(averaged.net, path, architecture="SyncExpert", steps=done, frames=FRAMES)
+    done = run_training(
+        out, "expert", expert, optimiser, averaged, steps, one_step, validate, every, minutes
+    )
+    save_weights(averaged.net, path, architecture="SyncExpert", steps=done, frames=SYNC_FRAMES)
     return path

@@ -32,7 +32,9 @@ def title_card() -> np.ndarray:
     for row, text in enumerate(("A title card", "has no face:", "it passes through.")):
         width = cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 1.1, 2)[0][0]
         place = ((SIZE - width) // 2, 200 + 50 * row)
-        cv2.putText(card, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1.1, (235, 235, 235), 2, cv2.LINE_AA)
+        cv2.putText(
+            card, text, place, cv2.FONT_HERSHEY_SIMPLEX, 1.1, (235, 235, 235), 2, cv2.LINE_AA
+        )
     return card
 
 
@@ -43,15 +45,21 @@ def frames():
             yield title_card()
             continue
         turn = 2 * np.pi * n / 100
-        matrix = cv2.getRotationMatrix2D((224, 205), 1.5 * np.sin(turn), 1.45 + 0.15 * np.sin(turn / 2))
+        matrix = cv2.getRotationMatrix2D(
+            (224, 205), 1.5 * np.sin(turn), 1.45 + 0.15 * np.sin(turn / 2)
+        )
         matrix[:, 2] += (SIZE / 2 - 232 + 8 * np.sin(turn / 1.7), SIZE / 2 - 205 + 5 * np.cos(turn))
-        yield cv2.warpAffine(picture, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT)
+        yield cv2.warpAffine(
+            picture, matrix, (SIZE, SIZE), flags=cv2.INTER_CUBIC, borderMode=cv2.BORDER_REFLECT
+        )
 
 
 if __name__ == "__main__":
     media.write_video(FOLDER / "astronaut.mp4", frames(), FPS, crf=20, preset="slow")
     wave = subprocess.run(
-        ["espeak-ng", "-v", "en-us+f3", "-s", "150", "--stdout", TEXT], capture_output=True, check=True
+        ["espeak-ng", "-v", "en-us+f3", "-s", "150", "--stdout", TEXT],
+        capture_output=True,
+        check=True,
     )
     subprocess.run(
         [media.ffmpeg_exe(), "-v", "error", "-y", "-i", "pipe:0", "-ar", "16000", str(FOLDER / "speech.flac")],

@@ -1,0 +1,138 @@
+"""A weights file -> its network, safely.
+
+Checkpoints in upstream's format are pickles, so they are read with ``weights_only=True``: no code in them can run.
+"""
+
+from __future__ import annotations
+
+import os
+import pickle
+import warnings
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from torch import nn
+
+from ..errors import WeightsError
+from ..networks.compact import CompactWav2Lip
+from ..networks.restorer import CompactRestorer
+from ..networks.sync_expert import SyncExpert
+from ..networks.syncnet import SyncNet
+from ..networks.wav2lip import Wav2Lip
+from .download import is_web_page
+from .registry import here, locate, path_of
+
+ARCHITECTURES = {
+    "Wav2Lip": Wav2Lip,
+    "CompactWav2Lip": CompactWav2Lip,
+    "SyncExpert": SyncExpert,
+    "CompactRestorer": CompactRestorer,
+    "SyncNet": SyncNet,
+}
+PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
+EARLIER_KEYS = {"eyes.": "face_encoder."}  # how keys began in weights of ours -> now
+STATE_KEYS = (
+    "state_dict",
+    "params_ema",
+)  # where Wav2Lip's and GFPGAN's checkpoints keep their tensors
+
+
+def load(path: str | os.PathLike) -> nn.Module:
+    """A network in eval mode, float32, channels_last (SyncNet is not).
+
+    From a ``.safetensors`` of ours, SyncNet's ``.model`` or a checkpoint of Wav2Lip's. A checkpoint may be a plain
+    state dict or hold one under ``state_dict``, its keys may start with ``module.``.
+    Raises WeightsError for anything else.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise WeightsError(f"no weights at {path}")
+    if path.suffix == ".safetensors":
+        name, sizes, state = read_safetensors(path)
+    else:
+        name, sizes, state = PICKLED.get(path.suffix, "Wav2Lip"), {}, read_pickle(path)
+    net = ARCHITECTURES[name](**sizes)
+    try:
+        missing, unexpected = net.load_state_dict(state, strict=False)
+    except RuntimeError:
+        missing, unexpected = ["shapes"], []
+    if unexpected or any(not k.endswith("num_batches_tracked") for k in missing):
+        raise WeightsError(
+            f"{path} holds weights of another architecture or of an earlier version, not of this {name}"
+        )
+    net.eval().requires_grad_(False)
+    return (
+        net if name == "SyncNet" else net.to(memory_format=torch.channels_last)
+    )  # no such format for 3D layers
+
+
+def renamed(key: str) -> str:
+    """A key of our weights, by the names of today's modules."""
+    for earlier, now in EARLIER_KEYS.items():
+        if key.startswith(earlier):
+            return now + key.removeprefix(earlier)
+    return key
+
+
+def read_safetensors(path: Path) -> tuple[str, dict, dict]:
+    """Architecture, what its constructor is given, and tensors."""
+    try:
+        with safe_open(path, "pt") as file:
+            facts = file.metadata() or {}
+            name, sizes = (
+                facts.get("architecture", ""),
+                {k: float(v) for k, v in facts.items() if k == "width"},
+            )
+            state = {
+                renamed(key): file.get_tensor(key).float()
+                for key in file.keys()  # noqa: SIM118
+            }
+    except SafetensorError as error:
+        raise WeightsError(
+            f"{path} is damaged or no safetensors file ({error}); get it again"
+        ) from None
+    if name not in ARCHITECTURES:
+        raise WeightsError(
+            f"{path} names the architecture '{name}'; known are {', '.join(ARCHITECTURES)}"
+        )
+    return name, sizes, state
+
+
+def read_pickle(path: Path) -> dict[str, torch.Tensor]:
+    """The state dict of a checkpoint, keys without ``module.``; no code in the file can run. Raises WeightsError."""
+    with path.open("rb") as file:
+        if is_web_page(file.read(64)):
+            raise WeightsError(
+                f"{path} is a web page saved under the name of weights; download the file itself"
+            )
+    try:
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # torch's own word on TorchScript: ours follows
+            state = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+        kind = (
+            "a TorchScript archive"
+            if "TorchScript" in str(error)
+            else "damaged or no plain checkpoint"
+        )
+        raise WeightsError(
+            f"{path} is {kind}; expected is a state dict as saved by PyTorch"
+        ) from None
+    state = state if isinstance(state, dict) else {}
+    state = next((state[name] for name in STATE_KEYS if name in state), state)
+    if not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
+        raise WeightsError(f"{path} holds no state dict")
+    return {k.removeprefix("module."): v for k, v in state.items()}
+
+
+def sync_expert() -> SyncExpert | None:
+    """The bundled sync expert, or None if its file is not here."""
+    path = path_of("sync-compact")
+    return load(path) if path.exists() else None
+
+
+def upstream_syncnet(device: torch.device) -> SyncNet | None:
+    """Upstream's SyncNet on a device, or None if its file is not here."""
+    return load(locate("syncnet").path).to(device) if here("syncnet") else None

@@ -1,0 +1,1 @@
+"""The lip-sync engines: how a frame is drawn."""

@@ -1,0 +1,1 @@
+"""The networks, as PyTorch modules: none of these files knows a run."""

@@ -1,0 +1,1 @@
+"""The restorers: what happens to a face after its mouth was drawn."""

@@ -1,0 +1,1 @@
+"""The sound: mel windows, a voice, where somebody speaks."""
