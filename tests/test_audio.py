@@ -5,8 +5,8 @@ from fractions import Fraction
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLE_SPEECH, tone
 from hypothesis import given, settings, strategies as st
+from support import SAMPLE_SPEECH, tone
 
 from helpers import media
 from helpers.sound.mel import MEL_DECIBEL, MEL_WINDOW, mel_windows, melspectrogram, window_starts

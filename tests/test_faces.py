@@ -6,8 +6,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLE_VIDEO, fill
 from hypothesis import given, strategies as st
+from support import SAMPLE_VIDEO, fill
 
 from helpers import checkpoints, media
 from helpers.errors import ParameterError, RunError, WeightsError

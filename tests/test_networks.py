@@ -7,9 +7,9 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLE_SPEECH, SAMPLE_VIDEO, fill, tone, write_wave
 from hypothesis import given, strategies as st
 from hypothesis.extra import numpy as hnp
+from support import SAMPLE_SPEECH, SAMPLE_VIDEO, fill, tone, write_wave
 
 from helpers import checkpoints, media, params, run
 from helpers.engines.base import face_input

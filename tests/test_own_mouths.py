@@ -7,8 +7,8 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import SAMPLE_VIDEO, write_wave
 from hypothesis import given, settings, strategies as st
+from support import SAMPLE_VIDEO, write_wave
 
 from helpers import checkpoints, media, params, run
 from helpers.engines.base import face_input

@@ -14,9 +14,9 @@ from urllib.parse import unquote
 import cv2
 import numpy as np
 import pytest
-from conftest import FACE_BOX, made_clip, tone, write_wave
 from safetensors import safe_open
 from safetensors.torch import save_file
+from support import FACE_BOX, made_clip, tone, write_wave
 
 from helpers import checkpoints, params, run
 from helpers.__main__ import main

@@ -13,8 +13,8 @@ import cv2
 import numpy as np
 import pytest
 import torch
-from conftest import SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
 from hypothesis import given, strategies as st
+from support import SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
 from torch import nn
 
 from helpers import checkpoints, media, params, run

@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from conftest import FACE_BOX, made_clip, tone, write_wave
+from support import FACE_BOX, made_clip, tone, write_wave
 
 from helpers.errors import ParameterError
 from helpers.notebook import sweep

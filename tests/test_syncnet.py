@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from conftest import ffmpeg, fill, made_clip, tone, write_wave
+from support import ffmpeg, fill, made_clip, tone, write_wave
 
 from helpers import checkpoints, media
 from helpers.errors import WeightsError

@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 import torch
-from conftest import spoken_clip, tone
 from scipy.signal import correlate
+from support import spoken_clip, tone
 from torch.nn import functional as F
 
 from helpers import checkpoints

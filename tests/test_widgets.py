@@ -9,7 +9,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from conftest import FACE_BOX, made_clip, tone, write_wave
+from support import FACE_BOX, made_clip, tone, write_wave
 
 from helpers import media, params, run
 from helpers.notebook import widgets
