@@ -124,19 +124,18 @@ def one_thread():
 def test_frames_are_those_of_the_golden_file(name, tmp_path, one_thread, seeded_wav2lip):
     clip, sound, values, restoration = CASES[name]
     given = dict(checkpoint=seeded_wav2lip, run_dir=str(tmp_path / "run")) | FIXED | values
-    video = make_clip(clip, tmp_path / "clip.mkv")
-    audio = make_sound(sound, tmp_path / "sound.wav")
-    run.lipsync(params.build(video=video, audio=audio, **given))
+    given |= dict(video=make_clip(clip, tmp_path / "clip.mkv"))
+    run.lipsync(params.build(**given, audio=make_sound(sound, tmp_path / "sound.wav")))
     if restoration:
         run.restore(params.build(run_dir=given["run_dir"], **restoration))
 
     found = describe(tmp_path / "run" / ("restored.mp4" if restoration else "lipsync.mp4"))
     if RENEW in os.environ:
         return renew(name, found)
+
     golden = json.loads(GOLDEN.read_text())
     expected = golden["cases"][name]
     assert found["shape"] == expected["shape"]
-
     if all(value == golden["origin"][key] for key, value in origin().items() if key in DECIDING):
         assert found["sha256"] == expected["sha256"]
     else:
