@@ -1,52 +1,96 @@
-"""What a lip-sync network is given of a frame, and how its answer goes back."""
+"""What every lip-sync engine offers, and what it is given.
+
+An engine is a network together with how it is used: which sound it takes, how a face is cut for it,
+how its answer goes back into the frame. Nothing outside this package asks which network it is.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import ClassVar, Protocol
 
-import cv2
 import numpy as np
 from torch import nn
 
-from ..face.square import FACE_SIZE, crop_square
+from ..networks.codes import CODE_SIZE
 from ..networks.compact import CompactWav2Lip
-from ..networks.wav2lip import Wav2Lip
-from ..plan.geometry import face_box, frame_landmarks, frame_matrix
 from ..plan.plan import Plan
-from .blend import apply_maps, paste_box, paste_feathered
 
 
-def sound_at(plan: Plan, numbers: Sequence[int], net: nn.Module) -> np.ndarray:
-    """What a network is given of the sound at output frames: mouth codes for the compact one, else mel windows."""
-    return plan.target_codes[numbers] if isinstance(net, CompactWav2Lip) else plan.windows(numbers)
+@dataclass(frozen=True)
+class MouthBatch:
+    """B faces to re-draw; what is not given is zero.
 
+    faces ``uint8 (B, 96, 96, 3)`` RGB; sound ``float32 (B, ...)``, what the engine's ``sound`` gives;
+    pauses ``float32 (B,)``, 0 in speech to 1 in a pause; neutral ``float32 (B, 8)``, each person's own
+    mean mouth code; from_donor ``bool (B,)``: the face has a donor's mouth already; is_photo
+    ``bool (B,)``: a mouth that is not seen to move.
+    """
 
-def face_input(
-    frame: np.ndarray, plan: Plan, n: int, net: nn.Module, pads: tuple[int, int, int, int]
-) -> np.ndarray:
-    """What the network sees of output frame ``n``: ``uint8 (96, 96, 3)`` RGB."""
-    if isinstance(net, Wav2Lip):
-        x1, y1, x2, y2 = face_box(plan, n, pads)
-        return cv2.resize(frame[y1:y2, x1:x2], (FACE_SIZE, FACE_SIZE))
-    return crop_square(frame, frame_matrix(plan, n), FACE_SIZE)
+    faces: np.ndarray
+    sound: np.ndarray
+    pauses: np.ndarray = field(default=None)
+    neutral: np.ndarray = field(default=None)
+    from_donor: np.ndarray = field(default=None)
+    is_photo: np.ndarray = field(default=None)
 
-
-def compose_frame(
-    frame: np.ndarray,
-    patch: np.ndarray,
-    plan: Plan,
-    n: int,
-    net: nn.Module,
-    pads: tuple[int, int, int, int],
-    mode: str,
-) -> np.ndarray:
-    """Output frame ``n`` with its drawn patch in place (``mode``: see the parameter ``blend``)."""
-    points = frame_landmarks(plan, n)
-    if isinstance(net, Wav2Lip):
-        box = face_box(plan, n, pads)
-        return (
-            paste_box(frame, patch, box)
-            if mode == "box"
-            else paste_feathered(frame, patch, box, points)
+    def __post_init__(self):
+        count = len(self.faces)
+        zeros = dict(
+            pauses=np.zeros(count, np.float32),
+            neutral=np.zeros((count, CODE_SIZE), np.float32),
+            from_donor=np.zeros(count, bool),
+            is_photo=np.zeros(count, bool),
         )
-    return apply_maps(frame, patch, frame_matrix(plan, n), None if mode == "box" else points)
+        for name, value in zeros.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
+    def __len__(self) -> int:
+        return len(self.faces)
+
+    def rows(self, numbers: Sequence[int]) -> MouthBatch:
+        """Some faces of the batch."""
+        return MouthBatch(**{f.name: getattr(self, f.name)[numbers] for f in fields(self)})
+
+    def padded(self, count: int, places: Sequence[int]) -> MouthBatch:
+        """A batch of ``count`` faces, zero but for these at ``places``."""
+        values = {}
+        for f in fields(self):
+            own = getattr(self, f.name)
+            values[f.name] = np.zeros((count, *own.shape[1:]), own.dtype)
+            values[f.name][places] = own
+        return MouthBatch(**values)
+
+
+class Engine(Protocol):
+    """A lip-sync network in use.
+
+    ``alignment`` is the mel alignment that "auto" stands for, ``look_ahead`` the seconds of the source
+    in which faces are followed even where less is shown, ``code_network`` the network whose mouth codes
+    are planned, None where there is nothing to plan.
+    """
+
+    alignment: ClassVar[str]
+    net: nn.Module
+    look_ahead: float
+    code_network: CompactWav2Lip | None
+
+    def sound(self, plan: Plan, numbers: Sequence[int]) -> np.ndarray:
+        """What the network is given of the sound at output frames, ``float32 (len(numbers), ...)``."""
+
+    def face(self, frame: np.ndarray, plan: Plan, n: int) -> np.ndarray:
+        """What the network sees of output frame ``n``, ``uint8 (96, 96, 3)`` RGB."""
+
+    def draw(self, batch: MouthBatch) -> np.ndarray:
+        """A patch for each face of a batch, ``float32 (B, ...)``."""
+
+    def compose(self, frame: np.ndarray, patch: np.ndarray, plan: Plan, n: int) -> np.ndarray:
+        """Output frame ``n`` with its patch in place: a new frame."""
+
+    def picture(self, face: np.ndarray, patch: np.ndarray) -> np.ndarray:
+        """The drawn face, ``float32 (96, 96, 3)`` RGB in [0, 1]."""
+
+    def maps(self, patch: np.ndarray) -> np.ndarray | None:
+        """Flow, alpha and paint ``float32 (6, 96, 96)`` where the patch is such maps, else None."""

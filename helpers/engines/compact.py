@@ -1,133 +1,195 @@
-"""The networks run on batches; the compact one in a closed loop."""
+"""The compact engine: the compact network in a closed loop, its maps applied at the frame's resolution.
+
+Each pass draws the face that the last one left. Before a pass the face encoder looks how the mouth
+stands, and what it lacks of the wanted code is added to the target code. So a pass takes away what the
+last one left of the source's mouth, and faces that move little are asked for more. The passes' maps are
+chained: the frame itself is warped once.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 import torch
-from torch import nn
 from torch.nn import functional as F
 
-from ..face.square import FACE_SIZE
-from ..networks.compact import network_input
+from ..face.square import FACE_SIZE, crop_square
+from ..networks.compact import CompactWav2Lip, network_input
+from ..networks.devices import choose_precision
 from ..networks.encode import silence_code, to_pixels
 from ..networks.maps import chain_maps, warp_and_paint
-from ..networks.wav2lip import Wav2Lip
+from ..params import Params
+from ..plan.geometry import frame_landmarks, frame_matrix
+from ..plan.plan import Plan
+from ..plan.selection import LOOK_AHEAD
+from .base import MouthBatch
+from .blend import apply_maps
 
-CLOSING_PASSES = 3  # in pauses, at most
-SHUT_ALONG, NEARLY_SHUT = (
-    1.8,
-    0.8,
-)  # how far along the code of silence a mouth stands that is shut; the closing fades before
-LEAN = 0.5  # of what a mouth must change: so much more is told at first, since a pass goes only a part of the way
-BROAD_SMILE = 4.0  # length of a photograph's code over which paint fades: 19 of 20 mouths of the training have shorter ones
-PHOTO_FLOW = 1.45  # of photographs: strangers' mouths shut and open less than they are told
-DONOR_FLOW = (
-    0.5  # of what is told to a mouth that stands almost as it should: half a step, no paint
-)
-CHEEK_ROWS, CHEEK_COLUMNS = (
-    slice(36, 54),
-    slice(30, 66),
-)  # of the square: with the nose, above the paint
-BROW_ROW, CHEEK_ROW = (
-    32,
-    48,
-)  # rows of the square: what is above the one is not bent, what is below the other fully
-TARGET_LIMIT = 3.0  # of what a later pass is told: more than any mouth shows tears lips and teeth
+# target codes
+LEAN = 0.5  # of what a mouth must change: added at first, since a pass goes only a part of the way
+TARGET_LIMIT = 3.0  # spreads of the code: more than any mouth shows tears lips and teeth
+
+# flow
+BROW_ROW = 32  # of the square: what is above is not bent; heads move, but no sound tells how
+CHEEK_ROW = 48  # what is below is bent fully
+DONOR_FLOW = 0.5  # of a donor's mouth, which stands almost as it should
+PHOTO_FLOW = 1.45  # of photographs: strangers' mouths shut and open less than they are asked to
+
+# paint
+CHEEK_ROWS = slice(36, 54)  # of the square: with the nose, above the paint
+CHEEK_COLUMNS = slice(30, 66)
+BROAD_SMILE = 4.0  # code length over which a photograph's paint fades; 19 of 20 mouths have shorter
+
+# pauses
+CLOSING_PASSES = 3  # at most
+SHUT_ALONG = 1.8  # how far along the code of silence a shut mouth stands
+FADE_ALONG = 0.8  # before that the closing fades
 
 
 def greenest(faces: torch.Tensor) -> torch.Tensor:
-    """How much of green the paint may have over the mean of red and blue, ``(B,)``: as much as the nose and cheeks of
-    faces ``(B, 3, 96, 96)`` in [0, 1] have, at least nothing. On strangers it is yellow at times."""
+    """How much more green than red and blue the paint may be, ``(B,)``: as much as nose and cheeks.
+
+    ``faces`` ``(B, 3, 96, 96)`` in [0, 1]. At least nothing: on strangers paint is yellow at times.
+    """
     skin = faces[:, :, CHEEK_ROWS, CHEEK_COLUMNS].mean(dim=(2, 3))
     return (skin[:, 1] - (skin[:, 0] + skin[:, 2]) / 2).clamp(min=0)
 
 
-@torch.inference_mode()
-def generate(
-    net: nn.Module, sound: np.ndarray, faces: np.ndarray, precision: torch.dtype = torch.float32, passes: int = 3,
-    pauses: np.ndarray | None = None, own: np.ndarray | None = None, lent: np.ndarray | None = None,
-    still: np.ndarray | None = None,
-) -> np.ndarray:  # fmt: skip
-    """One batch: sound and RGB faces ``uint8 (B, 96, 96, 3)`` -> patches.
+class ClosedLoop:
+    """One batch on its way through the passes.
 
-    Upstream's network is given mel windows ``float32 (B, 80, 16)`` and gives RGB pictures ``float32 (B, 96, 96, 3)`` in
-    [0, 1]; the compact one is given mouth codes ``float32 (B, 8)`` (see ``hear``) and gives its maps ``float32
-    (B, 6, 96, 96)`` (see ``CompactWav2Lip``). Each face is both target and reference, as in Wav2Lip's ``inference.py``.
-
-    The compact network is run ``passes`` times, each time on the face that it has just drawn. Before each pass its eyes
-    look how the mouth stands, less the person's ``own`` code (``float32 (B, 8)`` or ``(8,)``, see ``own_code``), and
-    what is missing of what the ear hears is added to what is told. So a pass takes away what the last one left of the
-    source's mouth, and faces that move little when told are told more. The passes' maps are chained: the frame is
-    warped once. The flow is that of the lower face: of the training's targets the network has also learnt how heads
-    move, which no sound tells. Faces that another frame has ``lent`` its mouth (``bool (B,)``, see ``own_mouths``) are
-    bent by half a step, once, and not painted. Where ``pauses`` ``float32 (B,)`` is over 0 (nobody speaks: 1), up to
-    three more passes follow in that share, as long as the eyes do not see the mouth shut, if it is not lent. Mouths
-    that are not seen to move (``still``: ``bool (B,)``, photographs) and not lent get one pass more and are at last
-    moved 1.45 times as far; broad smiles among them are painted in pauses only, and there not moved further.
+    spoken ``(B, 8)``: what the speech asks for; wanted: the same on this person's mouth; target: what the
+    next pass is given; maps ``(B, 6, 96, 96)``: what has been drawn so far.
     """
-    device = next(net.parameters()).device
-    upstream = isinstance(net, Wav2Lip)
-    pixels = to_pixels(net, faces[..., ::-1].copy() if upstream else faces)
-    heard = torch.from_numpy(sound).to(device, non_blocking=True)
-    bends = ((torch.arange(FACE_SIZE, device=device) - BROW_ROW) / (CHEEK_ROW - BROW_ROW)).clamp(
-        0, 1
-    )[:, None]
 
-    @torch.autocast(device.type, precision, enabled=precision != torch.float32)
-    def draw(faces: torch.Tensor, told: torch.Tensor) -> torch.Tensor:
-        both = network_input(faces, faces).contiguous(memory_format=torch.channels_last)
-        made = (net(told, both) if upstream else net.draw(told, both)).float()
-        if not upstream:
-            made[:, :2] *= bends
-            made[:, 4] = torch.minimum(
-                made[:, 4], (made[:, 3] + made[:, 5]) / 2 + greenest(faces)[:, None, None]
-            )
-        return made
+    def __init__(self, net: CompactWav2Lip, batch: MouthBatch, precision: torch.dtype):
+        self.net = net
+        self.precision = precision
+        self.device = next(net.parameters()).device
+        self.batch = batch
+        self.pixels = to_pixels(net, batch.faces)
+        self.spoken = self._tensor(batch.sound)
+        self.wanted = self.spoken + self._tensor(batch.neutral)
+        self.is_photo = batch.is_photo & ~batch.from_donor
 
-    if upstream:
-        return np.ascontiguousarray(
-            draw(pixels, heard[:, None]).cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1)
-        )
-    wanted = heard + torch.as_tensor(0.0 if own is None else own).to(device)
-    told = heard + LEAN * net.correction(wanted, pixels)
-    made = draw(pixels, told)
-    lent = np.zeros(len(faces), bool) if lent is None else lent
-    made[lent, :2] *= DONOR_FLOW
-    made[lent, 2] = 0
-    still = np.zeros(len(faces), bool) if still is None else still & ~lent
-    for number in range(1, passes + 1):
-        rows = np.flatnonzero(~lent if number < passes else still)
+        rows = torch.arange(FACE_SIZE, device=self.device)
+        self.bends = ((rows - BROW_ROW) / (CHEEK_ROW - BROW_ROW)).clamp(0, 1)[:, None]
+
+    def _tensor(self, values: np.ndarray) -> torch.Tensor:
+        return torch.from_numpy(values).to(self.device, non_blocking=True)
+
+    def _pass(self, faces: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
+        """Maps for faces ``(B, 3, 96, 96)`` and target codes: bent below the brows, paint not green."""
+        with torch.autocast(
+            self.device.type, self.precision, enabled=self.precision != torch.float32
+        ):
+            both = network_input(faces, faces).contiguous(memory_format=torch.channels_last)
+            maps = self.net.draw(target, both).float()
+            maps[:, :2] *= self.bends
+            most_green = (maps[:, 3] + maps[:, 5]) / 2 + greenest(faces)[:, None, None]
+            maps[:, 4] = torch.minimum(maps[:, 4], most_green)
+        return maps
+
+    def first_pass(self) -> None:
+        """A donor's mouth is bent by half a step and not painted; it gets no further pass."""
+        self.target = self.spoken + LEAN * self.net.correction(self.wanted, self.pixels)
+        self.maps = self._pass(self.pixels, self.target)
+        self.maps[self.batch.from_donor, :2] *= DONOR_FLOW
+        self.maps[self.batch.from_donor, 2] = 0
+
+    def refine(self, chosen: np.ndarray) -> None:
+        """One more pass over the ``chosen`` faces, ``bool (B,)``."""
+        rows = np.flatnonzero(chosen)
         if not len(rows):
-            break
-        now = warp_and_paint(pixels[rows], made[rows])
-        told[rows] = (told[rows] + net.correction(wanted[rows], now)).clamp(
-            -TARGET_LIMIT, TARGET_LIMIT
-        )
-        made[rows] = chain_maps(made[rows], draw(now, told[rows]))
-    quiet = np.flatnonzero((pauses > 0) & ~lent) if pauses is not None else []
-    if len(quiet):
-        share, shut = (
-            torch.from_numpy(pauses[quiet]).to(device),
-            F.normalize(silence_code(net), dim=0),
-        )
+            return
+
+        now = warp_and_paint(self.pixels[rows], self.maps[rows])
+        lacks = self.net.correction(self.wanted[rows], now)
+        self.target[rows] = (self.target[rows] + lacks).clamp(-TARGET_LIMIT, TARGET_LIMIT)
+        self.maps[rows] = chain_maps(self.maps[rows], self._pass(now, self.target[rows]))
+
+    def close_in_pauses(self) -> None:
+        """Up to three passes of flow alone, as long as the face encoder does not see the mouth shut."""
+        rows = np.flatnonzero((self.batch.pauses > 0) & ~self.batch.from_donor)
+        if not len(rows):
+            return
+
+        pauses = self._tensor(self.batch.pauses[rows])
+        shut = F.normalize(silence_code(self.net), dim=0)
         for _ in range(CLOSING_PASSES):
-            now = warp_and_paint(pixels[quiet], made[quiet])
-            still_open = ((SHUT_ALONG - net.face_encoder(now) @ shut) / NEARLY_SHUT).clamp(0, 1)
-            more = draw(now, heard[quiet])
-            more[:, :2] *= (share * still_open)[:, None, None, None]
-            more[:, 2] = 0  # no more paint: layers of it smear
-            made[quiet] = chain_maps(made[quiet], more)
-    if (
-        still.any()
-    ):  # a smile's own teeth, bent, rather than paint over them, which is for shutting it
-        usual = (1 + BROAD_SMILE - net.face_encoder(pixels[still]).norm(dim=1)).clamp(0, 1)
-        paused = (
-            torch.zeros_like(usual)
-            if pauses is None
-            else torch.from_numpy(pauses[still]).to(device)
-        )
-        made[still, :2] *= (PHOTO_FLOW - (PHOTO_FLOW - 1) * paused * (1 - usual))[
-            :, None, None, None
-        ]
-        made[still, 2] *= torch.maximum(usual, paused)[:, None, None]
-    return made.cpu().numpy()
+            now = warp_and_paint(self.pixels[rows], self.maps[rows])
+            is_open = ((SHUT_ALONG - self.net.face_encoder(now) @ shut) / FADE_ALONG).clamp(0, 1)
+            more = self._pass(now, self.spoken[rows])
+            more[:, :2] *= (pauses * is_open)[:, None, None, None]
+            more[:, 2] = 0  # layers of paint smear
+            self.maps[rows] = chain_maps(self.maps[rows], more)
+
+    def widen_photographs(self) -> None:
+        """Photographs move further; a broad smile keeps its own teeth and is painted in pauses only."""
+        rows = self.is_photo
+        if not rows.any():
+            return
+
+        length = self.net.face_encoder(self.pixels[rows]).norm(dim=1)
+        usual = (1 + BROAD_SMILE - length).clamp(0, 1)
+        pauses = self._tensor(self.batch.pauses[rows])
+        further = PHOTO_FLOW - (PHOTO_FLOW - 1) * pauses * (1 - usual)
+        self.maps[rows, :2] *= further[:, None, None, None]
+        self.maps[rows, 2] *= torch.maximum(usual, pauses)[:, None, None]
+
+
+@torch.inference_mode()
+def draw_maps(
+    net: CompactWav2Lip,
+    batch: MouthBatch,
+    precision: torch.dtype = torch.float32,
+    passes: int = 3,
+) -> np.ndarray:
+    """A batch whose sound is mouth codes ``float32 (B, 8)`` -> its maps ``float32 (B, 6, 96, 96)``.
+
+    The network goes ``passes`` times over a face, once more over a photograph, once over a face with a
+    donor's mouth; in pauses more passes shut the mouth.
+    """
+    loop = ClosedLoop(net, batch, precision)
+    loop.first_pass()
+    for _ in range(passes - 1):
+        loop.refine(~batch.from_donor)
+    loop.refine(loop.is_photo)
+    loop.close_in_pauses()
+    loop.widen_photographs()
+    return loop.maps.cpu().numpy()
+
+
+class CompactEngine:
+    """The compact network; see ``base.Engine``."""
+
+    alignment = "centred"
+
+    def __init__(self, net: CompactWav2Lip, p: Params):
+        self.net = self.code_network = net
+        self.look_ahead = LOOK_AHEAD if p.own_mouths else 0.0
+        self.passes = p.passes
+        self.hard_edge = p.blend == "box"
+        self.precision = choose_precision(p.precision, next(net.parameters()).device)
+
+    def sound(self, plan: Plan, numbers: Sequence[int]) -> np.ndarray:
+        return plan.target_codes[numbers]
+
+    def face(self, frame: np.ndarray, plan: Plan, n: int) -> np.ndarray:
+        return crop_square(frame, frame_matrix(plan, n), FACE_SIZE)
+
+    def draw(self, batch: MouthBatch) -> np.ndarray:
+        return draw_maps(self.net, batch, self.precision, self.passes)
+
+    def compose(self, frame: np.ndarray, patch: np.ndarray, plan: Plan, n: int) -> np.ndarray:
+        points = None if self.hard_edge else frame_landmarks(plan, n)
+        return apply_maps(frame, patch, frame_matrix(plan, n), points)
+
+    def picture(self, face: np.ndarray, patch: np.ndarray) -> np.ndarray:
+        pixels = torch.from_numpy(face).permute(2, 0, 1)[None].float() / 255
+        drawn = warp_and_paint(pixels, torch.from_numpy(patch)[None])[0]
+        return drawn.permute(1, 2, 0).clamp(0, 1).numpy()
+
+    def maps(self, patch: np.ndarray) -> np.ndarray:
+        return patch

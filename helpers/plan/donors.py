@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+from fractions import Fraction
+from typing import NamedTuple
+
 import numpy as np
 
-from ..engines.lend import ALIGN_SIZE
 from ..face.square import FACE_SIZE, square_matrix, square_side
 from ..face.track import FaceTrack
 from ..networks.compact import CompactWav2Lip
 from ..networks.encode import encode_faces, encode_speech, is_talking, with_opening
 from ..networks.sync_expert import SyncExpert
-from .plan import Plan
 from .selection import (
     MOST_DONORS,
+    Donors,
+    Wanted,
     donor_codes,
     face_poses,
     lip_vectors,
@@ -22,49 +25,92 @@ from .selection import (
     select_donors,
     wanted_codes,
 )
+from .speech import Speech
 
-NEUTRAL_FRAMES = 50  # frames of a face, after which its person's own mouth is known
-DONOR_BYTES = 256 << 20  # of pictures of mouths that may be lent
+NEUTRAL_FRAMES = 50  # of a face, after which its person's neutral code is known
+ALIGN_SIZE = 160  # px, side of the square on which donors are laid over faces: less shakes
+DONOR_BYTES = 256 << 20  # of memory, for the pictures of mouths that may be lent
 
 
-def donor_count(plan: Plan, landmarks: np.ndarray) -> int:
-    """How many frames of a track may lend their mouths: so many that their pictures fit the memory."""
-    scale = plan.place[2] / plan.source_size[0]
+class Candidates(NamedTuple):
+    """Frames of one track that may lend: their numbers ``(K,)`` and squares ``uint8 (K, 96, 96, 3)``."""
+
+    frames: np.ndarray
+    squares: np.ndarray
+    track: FaceTrack
+    fps: Fraction
+
+
+class OwnSound(NamedTuple):
+    """A clip's own sound: mel windows ``(S, 80, 32)``, pitch in Hz, who judges whose it is."""
+
+    windows: np.ndarray
+    pitch: float
+    expert: SyncExpert | None
+
+
+def donor_count(scale: float, landmarks: np.ndarray) -> int:
+    """How many frames of a track may lend: so many that their pictures fit the memory.
+
+    ``scale``: the result's pixels over the source's; landmarks ``(K, 5, 2)`` in source pixels.
+    """
     sides = [
         square_side(square_matrix(points, FACE_SIZE)) * scale / 2
         for points in landmarks[::NEUTRAL_FRAMES]
     ]
-    return min(
-        MOST_DONORS, max(NEUTRAL_FRAMES, int(DONOR_BYTES / (3 * max(sides) ** 2 + ALIGN_SIZE**2)))
-    )
+    fitting = int(DONOR_BYTES / (3 * max(sides) ** 2 + ALIGN_SIZE**2))
+    return min(MOST_DONORS, max(NEUTRAL_FRAMES, fitting))
 
 
 def choose_donors(
-    plan: Plan, net: CompactWav2Lip, face: FaceTrack, numbers: np.ndarray, some: np.ndarray, squares: np.ndarray,
-    sound: tuple[np.ndarray, float] | None, expert: SyncExpert | None,
-) -> np.ndarray:  # fmt: skip
-    """The source frame that lends its mouth to each of the output frames ``numbers`` of a face: of source frames
-    ``some``, whose squares are ``uint8 (K, 96, 96, 3)``. ``sound`` is the video's own
-    (see ``own_sound``). -1 if nobody talks there."""
-    some = some[: len(squares)]
-    codes, told, early = encode_faces(net, squares), None, None
-    if sound is not None:
-        windows, pitch = sound
-        early = own_offset(expert, squares, windows[some], plan.fps)
-    if early is not None:
-        heard = encode_speech(net, windows[np.clip(some + early, 0, len(windows) - 1)], pitch)
-        told = with_opening(net, heard)
-    elif not is_talking(codes):
+    net: CompactWav2Lip,
+    candidates: Candidates,
+    speech: Speech,
+    numbers: np.ndarray,
+    shown: np.ndarray,
+    sound: OwnSound | None,
+) -> np.ndarray:
+    """The source frame that lends its mouth to each of the output frames ``numbers``, ``int (n,)``.
+
+    ``shown`` ``(n,)``: their source frames. -1 throughout if nobody talks in the clip.
+    """
+    codes = encode_faces(net, candidates.squares)
+    spoken = spoken_codes(net, candidates, sound)
+    if spoken is None and not is_talking(codes):
         return np.full(len(numbers), -1)
-    lips = lip_vectors(squares)
+
+    landmarks = candidates.track.landmarks
+    lips = lip_vectors(candidates.squares)
+    wanted = wanted_codes(with_opening(net, speech.target_codes), speech.activity)
     path = select_donors(
-        wanted_codes(with_opening(net, plan.target_codes), plan.speech)[numbers],
-        donor_codes(with_opening(net, codes), lips, told),
-        lips,
-        face_poses(face.landmarks[plan.source[numbers]]),
-        face_poses(face.landmarks[some]),
-        ring_vectors(squares, face.landmarks[some]),
-        plan.speech[numbers],
-        openness(codes, plan.target_codes, plan.speech),
+        Wanted(
+            codes=wanted[numbers],
+            poses=face_poses(landmarks[shown]),
+            speech=speech.activity[numbers],
+        ),
+        Donors(
+            codes=donor_codes(with_opening(net, codes), lips, spoken),
+            lips=lips,
+            poses=face_poses(landmarks[candidates.frames]),
+            rings=ring_vectors(candidates.squares, landmarks[candidates.frames]),
+            openness=openness(codes, speech.target_codes, speech.activity),
+        ),
     )
-    return some[path]
+    return candidates.frames[path]
+
+
+def spoken_codes(
+    net: CompactWav2Lip, candidates: Candidates, sound: OwnSound | None
+) -> np.ndarray | None:
+    """What the clip's own sound asks of each candidate's mouth, ``(K, 9)``; None if it is not theirs."""
+    if sound is None:
+        return None
+
+    windows = sound.windows
+    frames = candidates.frames
+    early = own_offset(sound.expert, candidates.squares, windows[frames], candidates.fps)
+    if early is None:
+        return None
+
+    in_time = windows[np.clip(frames + early, 0, len(windows) - 1)]
+    return with_opening(net, encode_speech(net, in_time, sound.pitch))

@@ -1,80 +1,119 @@
-"""One cheap pass over clip and sound that makes the plan of a run."""
+"""One cheap pass over clip and sound that makes the plan of a run, whole."""
 
 from __future__ import annotations
 
-import time
 from fractions import Fraction
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from .. import media, params
 from ..errors import InputError, NoFaceError
-from ..face.track import select_faces
-from ..networks.codes import CODE_SIZE
+from ..face.track import FaceTrack, select_faces
+from ..media import MediaInfo
 from ..params import Params
-from ..sound.mel import melspectrogram, window_starts
-from ..sound.speech import speech_activity
-from ..sound.voice import median_pitch
+from ..timing import StageTimes
+from .mouths import Clip, plan_mouths
 from .plan import Plan
 from .scene import find_faces, source_frames, source_view
+from .speech import plan_speech, with_target_codes
+
+if TYPE_CHECKING:
+    from ..engines.base import Engine
 
 
-def make_plan(
-    p: Params, video: str, sound: str, alignment: str, ahead: float = 0
-) -> tuple[Plan, dict[str, float]]:
-    """Plan a run; returns it with the seconds that each of its steps took.
+def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, StageTimes]:
+    """Everything decided but the pixels, and the seconds that each step took.
 
-    Faces are followed through the first ``ahead`` seconds of the source, even where less is shown.
-
-    Raises NoFaceError if no frame has a usable face (unless ``allow_no_face``), InputError for unusable inputs.
+    Raises NoFaceError if no frame has a usable face (unless ``allow_no_face``), InputError for unusable
+    inputs, ParameterError for what does not fit the source.
     """
     info = media.probe(video)
     if info.kind == "audio":
         raise InputError(
             f"{video} holds sound only; give a video or a picture of a face as the video"
         )
+
+    times = StageTimes()
     fps = params.frame_rate(p.fps) or media.default_fps(info)
     params.face_choice(p.face)
-    look = source_view(p)
-    source_size = look.size(info)
+    view = source_view(p)
+    source_size = view.size(info)
     size, place = params.output_geometry(p.output_size, p.fit, *source_size)
-    clock = time.perf_counter()
-    wave = media.read_audio(sound)
-    mel = melspectrogram(wave)
-    pitch = median_pitch(wave)
-    times = {"sound": time.perf_counter() - clock}
+
+    with times.stage("sound"):
+        wave = media.read_audio(sound)
     available = media.frame_count(info, fps)
-    spoken = max(1, round(Fraction(len(wave), media.SAMPLE_RATE) * fps))
-    length = "audio" if info.kind == "image" else p.length
-    count = {"audio": spoken, "video": available, "shortest": min(spoken, available)}[length]
-    clock = time.perf_counter()
+    count = output_frames(p, info, len(wave), fps)
     used = min(available, count)
-    found, shot = find_faces(p, video, fps, min(available, max(used, round(ahead * fps))))
-    face, *others = select_faces(
-        found, shot, fps, p.face, source_size[0], p.smooth, p.smooth_window, used
-    )
-    times["detect"] = time.perf_counter() - clock
-    if not any(f.present[:used].any() for f in (face, *others)) and not p.allow_no_face:
-        if any(map(len, found[:used])) and p.face.isdecimal():
-            most = max(map(len, found))
-            raise NoFaceError(
-                f"face={p.face}: {video} shows at most {most} face(s) at once; they count from 0"
-            )
-        raise NoFaceError(
-            f"no face found by {p.detector} in any of the {used} frames of {video}; try a closer or brighter shot,"
-            " give box=x1,y1,x2,y2, or allow_no_face=true to pass the clip through"
+
+    with times.stage("detect"):
+        followed = min(available, max(used, round(engine.look_ahead * fps)))
+        found, shot = find_faces(p, video, fps, followed)
+        tracks = select_faces(
+            found, shot, fps, p.face, source_size[0], p.smooth, p.smooth_window, used
         )
-    starts = window_starts(count, fps, mel.shape[1], alignment, p.audio_offset_ms)
+    if not p.allow_no_face:
+        require_face(p, video, tracks, found[:used])
+
     source = source_frames(count, used, p.fill)
-    speech = (
-        speech_activity(wave, count, fps) if p.silence == "close" else np.ones(count, np.float32)
-    )
-    seen = [np.insert(rows, 0, n, axis=1) for n, rows in enumerate(found) if len(rows)]
-    detections = np.concatenate(seen).astype(np.float32) if seen else np.zeros((0, 16), np.float32)
-    told = np.zeros((count, CODE_SIZE), np.float32)
-    lenders = np.full((1 + len(others), count), -1, np.int32)
+    with times.stage("sound"):
+        alignment = engine.alignment if p.mel_alignment == "auto" else p.mel_alignment
+        speech = plan_speech(wave, count, fps, alignment, p)
+
+    donors = np.full((len(tracks), count), -1, np.int32)
+    if engine.code_network:
+        with times.stage("sound"):
+            speech = with_target_codes(speech, wave, engine.code_network)
+        with times.stage("mouths"):
+            clip = Clip(video, fps, view, source, place[2] / source_size[0])
+            lend = p.own_mouths and info.kind == "video"
+            tracks, donors = plan_mouths(clip, tracks, speech, engine.code_network, lend)
+
     plan = Plan(
-        fps, source_size, size, place, source, face, mel, starts, speech, detections, told, lenders, tuple(others),
-        look, pitch=pitch,
-    )  # fmt: skip
+        fps=fps,
+        source_size=source_size,
+        size=size,
+        place=place,
+        view=view,
+        source=source,
+        detections=stacked(found),
+        faces=tracks[0],
+        others=tuple(tracks[1:]),
+        sound=speech,
+        donors=donors,
+    )
     return plan, times
+
+
+def output_frames(p: Params, info: MediaInfo, samples: int, fps: Fraction) -> int:
+    """How many frames the result has, by the parameter ``length``; a picture lasts as long as the sound."""
+    spoken = max(1, round(Fraction(samples, media.SAMPLE_RATE) * fps))
+    available = media.frame_count(info, fps)
+    length = "audio" if info.kind == "image" else p.length
+    return {"audio": spoken, "video": available, "shortest": min(spoken, available)}[length]
+
+
+def require_face(
+    p: Params, video: str, tracks: list[FaceTrack], found: list[np.ndarray]
+) -> None:
+    """Raises NoFaceError, with what to try, if no used frame has a face to re-draw."""
+    used = len(found)
+    if any(track.present[:used].any() for track in tracks):
+        return
+
+    if any(map(len, found)) and p.face.isdecimal():
+        most = max(map(len, found))
+        raise NoFaceError(
+            f"face={p.face}: {video} shows at most {most} face(s) at once; they count from 0"
+        )
+    raise NoFaceError(
+        f"no face found by {p.detector} in any of the {used} frames of {video}; try a closer or brighter"
+        " shot, give box=x1,y1,x2,y2, or allow_no_face=true to pass the clip through"
+    )
+
+
+def stacked(found: list[np.ndarray]) -> np.ndarray:
+    """Detections ``(faces, 15)`` of each source frame -> ``float32 (D, 16)``, its number before each."""
+    numbered = [np.insert(rows, 0, n, axis=1) for n, rows in enumerate(found) if len(rows)]
+    return np.concatenate([np.zeros((0, 16)), *numbered]).astype(np.float32)
