@@ -71,6 +71,6 @@ def scaled_pictures(plan: Plan, video: str, source: Sequence[int]) -> Iterator[n
 
 
 def box_pads(p: Params) -> tuple[int, int, int, int]:
-    """Pads (top, bottom, left, right); none for a box given by hand, as in Wav2Lip's ``inference.py``."""
+    """Pads (top, bottom, left, right); none for a box given by hand, as upstream does."""
     pads = tuple(int(v) for v in params.numbers("pads", p.pads, 4))
     return (0, 0, 0, 0) if p.box else pads

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, StageTimes]:
     """Everything decided but the pixels, and the seconds that each step took.
 
-    Raises NoFaceError if no frame has a usable face (unless ``allow_no_face``), InputError for unusable
-    inputs, ParameterError for what does not fit the source.
+    Raises NoFaceError if no frame has a usable face (unless ``allow_no_face``), InputError for
+    unusable inputs, ParameterError for what does not fit the source.
     """
     info = media.probe(video)
     if info.kind == "audio":
@@ -87,16 +87,14 @@ def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, 
 
 
 def output_frames(p: Params, info: MediaInfo, samples: int, fps: Fraction) -> int:
-    """How many frames the result has, by the parameter ``length``; a picture lasts as long as the sound."""
+    """How many frames the result has, by the parameter ``length``; a picture has the sound's."""
     spoken = max(1, round(Fraction(samples, media.SAMPLE_RATE) * fps))
     available = media.frame_count(info, fps)
     length = "audio" if info.kind == "image" else p.length
     return {"audio": spoken, "video": available, "shortest": min(spoken, available)}[length]
 
 
-def require_face(
-    p: Params, video: str, tracks: list[FaceTrack], found: list[np.ndarray]
-) -> None:
+def require_face(p: Params, video: str, tracks: list[FaceTrack], found: list[np.ndarray]) -> None:
     """Raises NoFaceError, with what to try, if no used frame has a face to re-draw."""
     used = len(found)
     if any(track.present[:used].any() for track in tracks):
@@ -108,12 +106,12 @@ def require_face(
             f"face={p.face}: {video} shows at most {most} face(s) at once; they count from 0"
         )
     raise NoFaceError(
-        f"no face found by {p.detector} in any of the {used} frames of {video}; try a closer or brighter"
-        " shot, give box=x1,y1,x2,y2, or allow_no_face=true to pass the clip through"
+        f"no face found by {p.detector} in any of the {used} frames of {video};"
+        " try a closer or brighter shot, give box=x1,y1,x2,y2, or allow_no_face=true to pass the clip through"
     )
 
 
 def stacked(found: list[np.ndarray]) -> np.ndarray:
-    """Detections ``(faces, 15)`` of each source frame -> ``float32 (D, 16)``, its number before each."""
+    """Each frame's detections ``(faces, 15)`` -> ``float32 (D, 16)``, its number first."""
     numbered = [np.insert(rows, 0, n, axis=1) for n, rows in enumerate(found) if len(rows)]
     return np.concatenate([np.zeros((0, 16)), *numbered]).astype(np.float32)
