@@ -10,7 +10,7 @@ INSTALLED = $(VENV)/.installed
 .PHONY: demo test lint notebooks colab clean
 
 demo: $(INSTALLED)
-	$(BIN)/python -m helpers run notebooks/sample/astronaut.mp4 notebooks/sample/speech.flac --out runs/demo
+	$(BIN)/python -m helpers run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
 	@echo "Watch runs/demo/lipsync.mp4 and runs/demo/restored.mp4; the executed notebooks lie beside them."
 
 test: $(INSTALLED) $(VENV)/.installed-dev

@@ -9,8 +9,8 @@ import torch
 
 from helpers import media, params
 
-SAMPLE_VIDEO = str(params.SAMPLE / "astronaut.mp4")
-SAMPLE_SPEECH = str(params.SAMPLE / "speech.flac")
+SAMPLE_VIDEO = str(params.SAMPLE / "photograph.mp4")
+SAMPLE_SPEECH = str(params.SAMPLE / "voice.flac")
 FACE_BOX = "40,20,120,110"  # in clips of ``made_clip``
 
 

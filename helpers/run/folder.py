@@ -28,7 +28,7 @@ from .files import check, check_input
 from .lock import locked
 from .record import FILES, Record, change, stored
 
-SAMPLE_FILES = {"video": SAMPLE / "astronaut.mp4", "audio": SAMPLE / "speech.flac"}
+SAMPLE_FILES = {"video": SAMPLE / "talking.mp4", "audio": SAMPLE / "speech.flac"}
 PACKAGES = ("torch", "numpy", "librosa", "onnxruntime", "imageio-ffmpeg")
 
 
