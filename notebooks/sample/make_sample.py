@@ -2,11 +2,12 @@
 
     python notebooks/sample/make_sample.py GRID
 
-``talking.mp4``: two sentences of speaker 4 of the GRID corpus with a title card between, and her own
-sound; ``speech.flac``: two sentences of speaker 33. ``GRID`` is a folder with the files named below, the
-high-bit-rate version (720x576) of speaker 4's. ``photograph.mp4`` is scikit-image's astronaut (Eileen
-Collins, NASA, public domain), slowly moved and zoomed; ``voice.flac`` says its text in espeak-ng's voice (a
-Debian package, needed only here). README.md has the corpus's attribution.
+``talking.mp4``: two sentences of speaker 4 of the GRID corpus with a title card between, and her
+own sound; ``speech.flac``: two sentences of speaker 33. ``GRID`` is a folder with the files named
+below, the high-bit-rate version (720x576) of speaker 4's. ``photograph.mp4`` is scikit-image's
+astronaut (Eileen Collins, NASA, public domain), slowly moved and zoomed; ``voice.flac`` says its
+text in espeak-ng's voice (a Debian package, needed only here). README.md has the corpus's
+attribution.
 """
 
 import subprocess
