@@ -8,7 +8,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from .. import media, params
+from .. import media, parsing
 from ..face.detect import DETECT_LONG_SIDE, box_detection, detect_faces, scale_detections
 from ..face.track import find_shots
 from ..networks.devices import choose_device
@@ -35,7 +35,8 @@ def source_frames(count: int, available: int, fill: str) -> np.ndarray:
 
 def source_view(p: Params) -> media.View:
     """Which part of the source is used, and which way up. Raises ParameterError."""
-    crop = tuple(round(v) for v in params.numbers("crop", p.crop, 4)) if p.crop else None
+    kept = parsing.rectangle("crop", p.crop)
+    crop = tuple(round(v) for v in kept) if kept else None
     return media.View(int(p.rotate), crop)
 
 
@@ -63,8 +64,9 @@ def find_faces(
             thumbnails.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
             yield frame
 
-    if p.box:
-        given = box_detection(params.numbers("box", p.box, 4), width, height)
+    box = parsing.rectangle("box", p.box)
+    if box:
+        given = box_detection(box, width, height)
         found = [given.copy() for _ in noted()]
     else:
         device = str(choose_device(p.device))
