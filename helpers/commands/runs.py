@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from typing import Any
 
 from ..errors import ParameterError
 from ..params import build, parameters_page
@@ -110,6 +111,7 @@ def evaluate(args: argparse.Namespace) -> None:
     if of_model == bool(args.run_dir) or of_model != bool(args.clips):
         raise ParameterError("give either a RUN_DIR, or --model NAME and --clips FOLDER")
 
+    result: Any
     if of_model:
         from ..training import evaluation
 
@@ -118,7 +120,8 @@ def evaluate(args: argparse.Namespace) -> None:
     else:
         from ..measure.table import measure_run
 
-        result = rows = measure_run(args.run_dir)
+        result = measure_run(args.run_dir)
+        rows = result
 
     if args.json:
         print_json(result)
