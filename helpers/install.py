@@ -18,8 +18,8 @@ try:
     from packaging.requirements import Requirement
     from packaging.version import Version
 except ImportError:  # pip brings its own
-    from pip._vendor.packaging.requirements import Requirement
-    from pip._vendor.packaging.version import Version
+    from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
+    from pip._vendor.packaging.version import Version  # type: ignore[assignment]
 
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
 # Of the running kernel, which they cannot be replaced under. The form works with ipywidgets 7 and 8.

@@ -21,6 +21,8 @@ FINEST_RATE = 1_001_000  # greatest denominator that ffmpeg keeps (av_parse_vide
 
 Size = tuple[int, int]  # width, height
 Place = tuple[int, int, int, int]  # x, y, width, height
+Pads = tuple[int, int, int, int]  # top, bottom, left, right
+Rectangle = tuple[float, float, float, float]  # x1, y1, x2, y2
 
 
 def plain_text(value: Any) -> str:
@@ -49,7 +51,7 @@ def numbers(name: str, text: str, count: int) -> tuple[float, ...]:
     return values
 
 
-def rectangle(name: str, text: str) -> tuple[float, ...] | None:
+def rectangle(name: str, text: str) -> Rectangle | None:
     """``"x1,y1,x2,y2"`` as four numbers, an empty text as None. Raises ParameterError."""
     if not text:
         return None
@@ -60,9 +62,10 @@ def rectangle(name: str, text: str) -> tuple[float, ...] | None:
     return x1, y1, x2, y2
 
 
-def box_pads(text: str) -> tuple[int, ...]:
+def box_pads(text: str) -> Pads:
     """``"top,bottom,left,right"`` as whole pixels. Raises ParameterError."""
-    return tuple(int(value) for value in numbers("pads", text, 4))
+    top, bottom, left, right = map(int, numbers("pads", text, 4))
+    return top, bottom, left, right
 
 
 def face_choice(text: str) -> str:

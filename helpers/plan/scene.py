@@ -36,8 +36,11 @@ def source_frames(count: int, available: int, fill: str) -> np.ndarray:
 def source_view(p: Params) -> media.View:
     """Which part of the source is used, and which way up. Raises ParameterError."""
     kept = parsing.rectangle("crop", p.crop)
-    crop = tuple(round(v) for v in kept) if kept else None
-    return media.View(int(p.rotate), crop)
+    if kept is None:
+        return media.View(int(p.rotate))
+
+    x1, y1, x2, y2 = map(round, kept)
+    return media.View(int(p.rotate), (x1, y1, x2, y2))
 
 
 def small_frames(video: str, fps: Fraction, stop: int, view: media.View) -> Iterator[np.ndarray]:
