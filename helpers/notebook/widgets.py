@@ -71,15 +71,11 @@ def _is_media(path: str) -> None:
         media.probe(os.path.expanduser(path))
 
 
-# what is wrong with a text that ``params.build`` takes, known before a run looks at it
+# what is wrong with a value that ``params.build`` takes, known before a run looks at it
 CHECKS: dict[str, Callable[[str], object]] = {
     "video": _is_media,
     "audio": _is_media,
-    "box": lambda text: text and params.numbers("box", text, 4),
-    "pads": lambda text: params.numbers("pads", text, 4),
     "checkpoint": checkpoints.locate,
-    "fps": params.frame_rate,
-    "output_size": lambda text: params.output_geometry(text, "keep", 640, 480),
 }
 
 

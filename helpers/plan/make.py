@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from .. import media, params
+from .. import media, parsing
 from ..errors import InputError, NoFaceError
 from ..face.track import FaceTrack, select_faces
 from ..media import MediaInfo
@@ -35,11 +35,10 @@ def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, 
         )
 
     times = StageTimes()
-    fps = params.frame_rate(p.fps) or media.default_fps(info)
-    params.face_choice(p.face)
+    fps = parsing.frame_rate(p.fps) or media.default_fps(info)
     view = source_view(p)
     source_size = view.size(info)
-    size, place = params.output_geometry(p.output_size, p.fit, *source_size)
+    size, place = parsing.output_geometry(p.output_size, p.fit, *source_size)
 
     with times.stage("sound"):
         wave = media.read_audio(sound)
