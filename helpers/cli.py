@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 
 from . import __version__
-from .commands import runs, train, weights
+from .commands import batch, runs, train, weights
 from .errors import LipSyncError
 
 STOPPED = 130  # exit status after Ctrl+C, as shells have it
@@ -19,7 +19,7 @@ def main(argv: list[str] | None = None) -> int:
     args = make_parser().parse_args(argv)
 
     try:
-        args.work(args)
+        return args.work(args) or 0
     except LipSyncError as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return error.exit_status
@@ -29,8 +29,6 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
-
-    return 0
 
 
 def make_parser() -> argparse.ArgumentParser:
@@ -44,6 +42,7 @@ def make_parser() -> argparse.ArgumentParser:
 
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     runs.add_run(commands)
+    batch.add_batch(commands)
     runs.add_sweep(commands)
     runs.add_evaluate(commands)
     runs.add_report(commands)

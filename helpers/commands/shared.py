@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 Commands = Any  # argparse's action that holds sub-commands; its type has no public name
-Work = Callable[[argparse.Namespace], None]
+Work = Callable[[argparse.Namespace], int | None]  # its exit status, None is 0
 
 
 def add_command(

@@ -5,7 +5,14 @@ from .folder import SAMPLE_FILES, inputs, open_folder
 from .keys import NO_INFLUENCE
 from .lock import locked
 from .prepare import prepare, with_run
-from .produce import Progress, frames_of, lipsync, restore, summary
+from .produce import (
+    Progress,
+    frames_of,
+    lipsync,
+    lipsync_and_restore,
+    restore,
+    summary,
+)
 from .record import (
     COMPARISON,
     EXECUTED,
@@ -39,6 +46,7 @@ __all__ = [
     "frames_of",
     "inputs",
     "lipsync",
+    "lipsync_and_restore",
     "locked",
     "open_folder",
     "prepare",

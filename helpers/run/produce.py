@@ -52,6 +52,13 @@ def restore(p: Params, progress: Progress | None = None) -> Record:
         return _produce(p, record, plan, engine, "restored", progress)
 
 
+def lipsync_and_restore(p: Params, progress: Progress | None = None) -> Record:
+    """Both results, ``restorer=none`` leaves the second out. Returns the record of the run."""
+    with locked(p.run_dir):
+        record = lipsync(p, progress)
+        return record if p.restorer == "none" else restore(p, progress)
+
+
 def _produce(
     p: Params, record: Record, plan: Plan, engine: Engine, name: str, progress: Progress | None
 ) -> Record:
