@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -28,7 +29,7 @@ OVAL_AXES = (0.42, 0.46)  # its half-axes
 class CompactRestoration:
     """The bundled network on squares of up to 192 px; see ``base.Restorer``."""
 
-    parameters = ("strength", "region", "steady")
+    parameters: ClassVar[tuple[str, ...]] = ("strength", "region", "steady")
 
     def __init__(self, p: Params):
         device = choose_device(p.device)
@@ -112,11 +113,11 @@ def compact_faces(
     squares = [Square(square_matrix(points, size, COMPACT_ZOOM), window) for points in landmarks]
     crops = [crop_square(f, s.matrix, size) for f, s in zip(frames, squares, strict=True)]
 
-    def changes(batch: list[np.ndarray]) -> np.ndarray:
+    def changes(batch: list[np.ndarray]) -> list[np.ndarray]:
         pixels = torch.from_numpy(np.stack(batch)).to(device).permute(0, 3, 1, 2).float() / 255
         with torch.autocast(device.type, precision, enabled=precision != torch.float32):
             restored = net(pixels.contiguous(memory_format=torch.channels_last))
-        return ((restored - pixels) * 255).permute(0, 2, 3, 1).cpu().numpy()
+        return list(((restored - pixels) * 255).permute(0, 2, 3, 1).cpu().numpy())
 
     change = steadied(list(halving_batches(changes, crops, len(crops))), runs, steady)
     faces = zip(frames, change, squares, landmarks, strict=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Sequence
 from pathlib import Path
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -40,7 +41,7 @@ GFPGAN_GPU_BATCH = 8  # faces; on a CPU a batch gains nothing
 class GfpganRestoration:
     """GFPGAN's network on the aligned face; see ``base.Restorer``. Crop matrices are not used."""
 
-    parameters = ("strength", "region", "steady")
+    parameters: ClassVar[tuple[str, ...]] = ("strength", "region", "steady")
 
     def __init__(self, p: Params):
         device = choose_device(p.device)
@@ -75,8 +76,9 @@ class GfpganRestoration:
     def _restore(self, squares: list[np.ndarray]) -> list[np.ndarray]:
         """Aligned faces ``uint8 (512, 512, 3)`` -> ``float32``, 0 to 255."""
 
-        def work(batch: list[np.ndarray]) -> np.ndarray:
-            return to_grey_levels(run_gfpgan(self.net, batch, self.precision)).cpu().numpy()
+        def work(batch: list[np.ndarray]) -> list[np.ndarray]:
+            restored = run_gfpgan(self.net, batch, self.precision)
+            return list(to_grey_levels(restored).cpu().numpy())
 
         on_cpu = next(self.net.parameters()).device.type == "cpu"
         return list(halving_batches(work, squares, 1 if on_cpu else GFPGAN_GPU_BATCH))

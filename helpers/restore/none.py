@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
@@ -14,7 +15,7 @@ from .paste import Arrays, Square
 class NoRestoration:
     """Leaves the frames alone; see ``base.Restorer``."""
 
-    parameters = ()
+    parameters: ClassVar[tuple[str, ...]] = ()
 
     def __init__(self, p: Params):
         self.region = p.region

@@ -10,7 +10,7 @@ import zlib
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, ClassVar
 
 import cv2
 import numpy as np
@@ -33,7 +33,7 @@ class ReferenceRestoration:
     Landmarks, crop matrices and runs are not used.
     """
 
-    parameters = ("strength",)
+    parameters: ClassVar[tuple[str, ...]] = ("strength",)
     region = "face"
 
     def __init__(self, p: Params):
@@ -69,9 +69,9 @@ def import_gfpgan() -> ModuleType:
         return import_reference("gfpgan.utils")
     except ImportError as error:
         raise ParameterError(
-            f"restorer=gfpgan_reference: the packages gfpgan and basicsr cannot be used ({error});"
-            " install them (there are none for Python 3.13 and later), or use restorer=gfpgan,"
-            " which loads the same weights through spandrel"
+            f"restorer=gfpgan_reference: gfpgan and basicsr cannot be imported ({error}); install"
+            " them by: make reference (Python before 3.13), or use restorer=gfpgan, which loads the"
+            " same weights through spandrel"
         ) from None
 
 
@@ -120,7 +120,7 @@ def enhance(
     bgr = np.ascontiguousarray(frame[..., ::-1])
     try:
         with torch.random.fork_rng():
-            torch.manual_seed(zlib.crc32(frame))
+            torch.manual_seed(zlib.crc32(frame.data))
             restored = tool.enhance(bgr, has_aligned=False, paste_back=True)[2]
     finally:
         helper.__dict__.pop("get_face_landmarks_5", None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import ClassVar
 
 import cv2
 import numpy as np
@@ -21,7 +22,7 @@ SMALLEST_SIGMA = 0.5  # px of the frame
 class SharpenRestoration:
     """Unsharp mask on the lower face; see ``base.Restorer``."""
 
-    parameters = ("strength",)
+    parameters: ClassVar[tuple[str, ...]] = ("strength",)
     region = "mouth"
 
     def __init__(self, p: Params):
