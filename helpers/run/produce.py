@@ -9,7 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -59,69 +59,92 @@ def lipsync_and_restore(p: Params, progress: Progress | None = None) -> Record:
         return record if p.restorer == "none" else restore(p, progress)
 
 
+@dataclass(frozen=True)
+class Step:
+    """One result in the making: what it is made from, and where its segments lie."""
+
+    p: Params
+    record: Record
+    plan: Plan
+    engine: Engine
+    key: str
+    progress: Progress
+    times: StageTimes
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.p.run_dir, UNFINISHED, self.key)
+
+
 def _produce(
     p: Params, record: Record, plan: Plan, engine: Engine, name: str, progress: Progress | None
 ) -> Record:
     """One result, if it is not there already."""
     started = time.perf_counter()
-    progress = progress or (lambda done, total: None)
     restorer = describe_restorer(p)
     key = digest([record["render_key"], restorer])
+    step = Step(p, record, plan, engine, key, progress or _silent, StageTimes())
     output = Path(p.run_dir, OUTPUTS[name])
 
-    made = record["results"].get(name, {})
-    if made.get("key") == key and is_of_run(p.run_dir, output.name):
+    there = record["results"].get(name, {})
+    if there.get("key") == key and is_of_run(p.run_dir, output.name):
         print(f"{output} is there already, of these inputs and parameters", file=sys.stderr)
-        progress(plan.frames, plan.frames)
+        step.progress(plan.frames, plan.frames)
         return record
 
-    times = StageTimes()
-    folder = Path(p.run_dir, UNFINISHED, key)
-    folder.mkdir(parents=True, exist_ok=True)
-    _render_segments(p, record, plan, engine, folder, times, progress)
-
-    with times.stage("finish"):
-        facts = _finish(folder, plan, record["inputs"]["audio"]["path"], output)
-        shutil.rmtree(folder)
+    step.folder.mkdir(parents=True, exist_ok=True)
+    _render_segments(step)
+    with step.times.stage("finish"):
+        facts = _finish(step, output)
+        shutil.rmtree(step.folder)
 
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     facts |= restorer | dict(render_key=record["render_key"], key=key, made=now)
-    seconds = times.rounded(time.perf_counter() - started)
+    seconds = step.times.rounded(time.perf_counter() - started)
+    before = stored(p.run_dir)
     change(
         p.run_dir,
-        results=stored(p.run_dir)["results"] | {name: facts},
-        seconds=stored(p.run_dir)["seconds"] | {name: seconds},
+        results=before["results"] | {name: facts},
+        seconds=before["seconds"] | {name: seconds},
     )
     return read(p.run_dir)
 
 
-def _render_segments(
-    p: Params,
-    record: Record,
-    plan: Plan,
-    engine: Engine,
-    folder: Path,
-    times: StageTimes,
-    progress: Progress,
-) -> None:
-    """Render what is missing of the segments in a folder."""
-    video = record["inputs"]["video"]["path"]
-    restorer = make_restorer(p)
+def _silent(done: int, total: int) -> None:
+    """No progress is shown."""
+
+
+def _render_segments(step: Step) -> None:
+    """Render what is missing of the segments in the step's folder."""
+    plan = step.plan
+    video = step.record["inputs"]["video"]["path"]
+    restorer = make_restorer(step.p)
     missing = [
         (start, stop)
-        for start, stop in _segments(plan.frames, p.batch_size)
-        if not _segment_path(folder, start).exists()
+        for start, stop in _segments(plan.frames, step.p.batch_size)
+        if not _segment_path(step.folder, start).exists()
     ]
-    done = plan.frames - sum(stop - start for start, stop in missing)
+    rendered = itertools.count(plan.frames - sum(stop - start for start, stop in missing) + 1)
 
     for start, stop, segments in _contiguous(missing):
-        frames = render_frames(plan, video, engine, p, start, stop, restorer=restorer, times=times)
+        frames = render_frames(
+            plan, video, step.engine, step.p, start, stop, restorer=restorer, times=step.times
+        )
+        shown = _with_progress(frames, rendered, step)
         for first, end in segments:
-            with times.stage("encode"):
-                part = itertools.islice(frames, end - first)
-                media.write_video(_segment_path(folder, first), part, plan.fps, p.crf)
-            done += end - first
-            progress(done, plan.frames)
+            with step.times.stage("encode"):
+                part = itertools.islice(shown, end - first)
+                media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
+
+
+def _with_progress(
+    frames: Iterator[np.ndarray], rendered: Iterator[int], step: Step
+) -> Iterator[np.ndarray]:
+    """The frames; the step's progress is told once a batch."""
+    for frame, done in zip(frames, rendered, strict=False):
+        if done % step.p.batch_size == 0 or done == step.plan.frames:
+            step.progress(done, step.plan.frames)
+        yield frame
 
 
 def _segments(frames: int, batch_size: int) -> list[Segment]:
@@ -143,13 +166,17 @@ def _contiguous(segments: list[Segment]) -> Iterator[tuple[int, int, list[Segmen
         segments = segments[count:]
 
 
-def _finish(folder: Path, plan: Plan, sound: str, output: Path) -> dict[str, Any]:
-    """Join a folder's segments, add the sound, look at what came out; facts of the finished file.
+def _finish(step: Step, output: Path) -> dict[str, Any]:
+    """Join the segments, add the sound, look at what came out; facts of the finished file.
 
     Raises MediaError if frames, rate or sound are not what was planned.
     """
-    silent = folder / "silent.mp4"
-    media.join_videos(sorted(path for path in folder.glob("*.mp4") if path != silent), silent)
+    plan = step.plan
+    sound = step.record["inputs"]["audio"]["path"]
+    silent = step.folder / "silent.mp4"
+    segments = _segments(plan.frames, step.p.batch_size)
+    media.join_videos([_segment_path(step.folder, start) for start, _ in segments], silent)
+
     with writing(output.parent, output.name) as part:
         media.mux(silent, sound, part, plan.duration)
         info = media.probe(part)

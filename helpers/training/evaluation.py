@@ -14,13 +14,13 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from .. import checkpoints
-from ..engines.blend import apply_maps
 from ..engines.base import MouthBatch
+from ..engines.blend import apply_maps
 from ..engines.compact import draw_maps
 from ..errors import InputError, WeightsError
 from ..face.square import FACE_SIZE
 from ..measure.pictures import edge_sharpness, mean_flicker, mouth_part, psnr
-from ..measure.table import score_sync
+from ..measure.samples import score_sync
 from ..networks.codes import MEL_MARGIN
 from ..networks.compact import CompactWav2Lip
 from ..networks.devices import choose_precision

@@ -22,8 +22,8 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .. import checkpoints, media
-from ..engines.blend import apply_maps
 from ..engines.base import MouthBatch
+from ..engines.blend import apply_maps
 from ..engines.compact import draw_maps
 from ..errors import InputError
 from ..face.detect import detect_faces
