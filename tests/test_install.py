@@ -27,7 +27,7 @@ def project():
 
 
 def provide(folder, versions):
-    """A folder to import from in which packages of these versions are installed, as far as pip can tell."""
+    """A folder to import from that has packages of these versions, as far as pip can tell."""
     for name, version in versions.items():
         info = folder / f"{name.replace('-', '_')}-{version}.dist-info"
         info.mkdir(parents=True)
