@@ -18,6 +18,7 @@ from ..networks.devices import choose_device
 from ..plan.geometry import source_pictures
 from ..plan.plan import Plan, load_plan
 from ..sound.mel import melspectrogram
+from .distance import distance
 from .measures import MEASURES, FrameMeasure
 from .pictures import mouth_part, pixel_jumps
 from .samples import (
@@ -39,10 +40,11 @@ NOTEBOOKS = {"lipsync": "02", "restored": "03"}  # that make the results
 def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
     """Rows of the quality table: the source, and each result that is up to date.
 
-    The columns are ``MEASURES``, after the numbers of frames; a figure that cannot be had is left
-    out. With several faces the first one is measured. The source is scored with its own sound, the
-    results with the speech that they were given. Results that are out of date are named in a line
-    on stderr. Raises RunError if none is left to measure.
+    The columns are ``MEASURES``, after the numbers of frames, and of a result its ``distance`` from
+    a true clip; a figure that cannot be had is left out. With several faces the first one is
+    measured. The source is scored with its own sound, the results with the speech that they were
+    given. Results that are out of date are named in a line on stderr. Raises RunError if none is
+    left to measure.
     """
     record = read_fresh(run_dir)
     if record["stale"]:
@@ -56,7 +58,10 @@ def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
         clips.append(result_clip(name, result, plan, judges))
 
     sample(clips, videos(record, plan), plan)
-    return [row(clip) for clip in clips]
+    rows = [row(clip) for clip in clips]
+    for result in rows[1:]:
+        result["distance"] = distance(result, rows[0])
+    return rows
 
 
 def read_fresh(run_dir: str | Path) -> dict[str, Any]:
