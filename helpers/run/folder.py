@@ -159,7 +159,7 @@ def inputs(p: Params) -> dict[str, str]:
     for name, sample in SAMPLE_FILES.items():
         given = getattr(p, name)
         paths[name] = (
-            os.path.abspath(os.path.expanduser(given))
+            os.path.abspath(media.local_path(given))
             if given
             else known.get(name, {}).get("path", str(sample))
         )
