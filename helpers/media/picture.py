@@ -66,7 +66,7 @@ def _read_heif(path: str) -> np.ndarray:
     if image is None:
         raise _undecodable(path)
 
-    stated = re.search(rb"Tile Grid: .*? (\d+)x(\d+)", dump.stderr)
+    stated = re.search(rb"Tile Grid: .*?, (\d+)x(\d+)", dump.stderr)
     if stated and sorted(map(int, stated.groups())) != sorted(image.shape[:2]):
         raise InputError(
             f"{path} is stored in tiles, which this ffmpeg does not put together;"

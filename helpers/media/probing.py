@@ -103,17 +103,18 @@ def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict)
     first = ["-map", "0:V:0", "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
     packets = ["-map", "0:V:0", "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]
     looked = _look(path, *first, *packets, decoder=decoder)
-    picture = _shown_picture(looked.stderr)
+    rotation = re.search(r"rotation of (-?\d+\.?\d*) degrees", dump)
+    rotation = round(float(rotation[1])) if rotation else 0
+    picture = _shown_picture(looked.stderr, bool(rotation % 180))
     tick, stored = _stored_packets(looked.stdout)
     if not picture or not stored:
         raise InputError(f"{path} has a video stream but no frame that can be decoded")
 
-    rotation = re.search(r"rotation of (-?\d+\.?\d*) degrees", dump)
     return MediaInfo(
         path,
         "video",
         container,
-        rotation=round(float(rotation[1])) if rotation else 0,
+        rotation=rotation,
         interlaced=picture.pop("interlaced") or bool(INTERLACED.search(stream)),
         video_codec=codec,
         decoder=decoder,
@@ -123,8 +124,11 @@ def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict)
     )
 
 
-def _shown_picture(log: str) -> dict | None:
-    """What the filter showinfo tells of the first decoded picture, after its turn."""
+def _shown_picture(log: str, on_side: bool) -> dict | None:
+    """What the filter showinfo tells of the first decoded picture, after its turn.
+
+    Pixels are made square along what was the width before it.
+    """
     found = re.search(
         r"showinfo.* n: *0 .*?pts_time:(?P<time>\S+) .*?fmt:(?P<format>\S+) .*?sar:(?P<sar>\S+)"
         r" s:(?P<width>\d+)x(?P<height>\d+) i:(?P<scan>\w)",
@@ -135,12 +139,19 @@ def _shown_picture(log: str) -> dict | None:
 
     across, _, down = found["sar"].partition("/")
     aspect = Fraction(int(across) or 1, int(down) or 1) if int(across) else Fraction(1)
+    width = int(found["width"])
+    height = int(found["height"])
+    if on_side:
+        height = round(height / aspect)
+    else:
+        width = round(width * aspect)
+
     matrix = re.search(r"color_space:(\S+)", log)
     transfer = re.search(r"color_trc:(\S+)", log)
     return dict(
         time=float(found["time"]),
-        width=max(1, round(int(found["width"]) * aspect)),
-        height=int(found["height"]),
+        width=max(1, width),
+        height=max(1, height),
         pixel_aspect=aspect,
         pixel_format=found["format"],
         interlaced=found["scan"] in "TB",
