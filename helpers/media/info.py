@@ -41,6 +41,7 @@ class MediaInfo:
     pixel_aspect: Fraction = Fraction(1)
     pixel_format: str = ""
     matrix: str = ""
+    primaries: str = ""
     transfer: str = ""
     interlaced: bool = False
     video_codec: str = ""

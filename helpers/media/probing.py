@@ -48,6 +48,9 @@ def _probe(path: str, _mtime: int, _size: int) -> MediaInfo:
 
     dump = _look(path).stderr
     container = re.search(r"^Input #0, (.+?), from ", dump, re.M)
+    if "Format not on whitelist" in dump:
+        raise InputError(f"{path} holds the names of other files; give one of those files itself")
+
     if not container:
         raise InputError(f"{path} is not a video, picture or sound file that ffmpeg can read")
 
@@ -146,8 +149,6 @@ def _shown_picture(log: str, on_side: bool) -> dict | None:
     else:
         width = round(width * aspect)
 
-    matrix = re.search(r"color_space:(\S+)", log)
-    transfer = re.search(r"color_trc:(\S+)", log)
     return dict(
         time=float(found["time"]),
         width=max(1, width),
@@ -155,12 +156,14 @@ def _shown_picture(log: str, on_side: bool) -> dict | None:
         pixel_aspect=aspect,
         pixel_format=found["format"],
         interlaced=found["scan"] in "TB",
-        matrix=_known(matrix),
-        transfer=_known(transfer),
+        matrix=_tag("space", log),
+        primaries=_tag("primaries", log),
+        transfer=_tag("trc", log),
     )
 
 
-def _known(tag: re.Match | None) -> str:
+def _tag(name: str, log: str) -> str:
+    tag = re.search(rf"color_{name}:(\S+)", log)
     return tag[1] if tag and tag[1] != "unknown" else ""
 
 

@@ -123,15 +123,15 @@ def test_a_single_picture_without_a_rate_is_a_clip(tmp_path):
 
 
 LISTS = {
-    "playlist": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{0}\n#EXT-X-ENDLIST\n",
-    "script": "ffconcat version 1.0\nfile {0}\n",
+    "playlist.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:2\n#EXTINF:2,\n{0}\n#EXT-X-ENDLIST\n",
+    "script.mp4": "ffconcat version 1.0\nfile {0}\n",
 }
 
 
 @pytest.mark.parametrize("name", LISTS)
-def test_a_list_under_a_videos_name_opens_nothing(tmp_path, name):
+def test_a_list_of_files_opens_none(tmp_path, name):
     ffmpeg("-f", "lavfi", "-i", "testsrc=s=64x48:r=25:d=2", tmp_path / "private.ts")
-    path = tmp_path / f"{name}.mp4"
+    path = tmp_path / name
     path.write_text(LISTS[name].format("private.ts"))
-    with pytest.raises(InputError, match=f"{name}.mp4 is not a video"):
+    with pytest.raises(InputError, match=f"{name} holds the names of other files"):
         media.probe(path)
