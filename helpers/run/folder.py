@@ -39,7 +39,7 @@ def inputs(p: Params) -> dict[str, str]:
     for name, sample in SAMPLE_FILES.items():
         given = getattr(p, name)
         if given:
-            path = os.path.expanduser(given)
+            path = media.local_path(given)
         elif name in in_folder:
             path = Path(p.run_dir, in_folder[name]["path"])
         else:
