@@ -116,7 +116,6 @@ def test_an_error_in_a_notebook_is_one_line(tmp_path):
     assert not (tmp_path / "run" / "lipsync.mp4").exists()
 
 
-@pytest.mark.notebook
 @pytest.mark.parametrize("args, words", [
     (("no-such.mp4", SAMPLE_SPEECH), "no such file"),
     ((SAMPLE_VIDEO, SAMPLE_VIDEO), "no sound track"),
