@@ -173,6 +173,7 @@ def test_training_notebook_runs_on_a_folder_of_clips(tmp_path):
     assert pictures(tmp_path / "04_train.ipynb") == 5
 
 
+@pytest.mark.notebook
 def test_training_notebook_without_clips_takes_the_lip_synced_sample(tmp_path):
     runner.execute("04_train", tmp_path, dict(run_dir=str(tmp_path), steps=1))
     last = nbformat.read(tmp_path / "04_train.ipynb", as_version=4).cells[-1].outputs[0].text
@@ -203,6 +204,7 @@ def test_colab_brings_files_and_offers_results(tmp_path, monkeypatch):
     assert calls[-1] == "out.mp4"
 
 
+@pytest.mark.slow
 def test_bench_measures_every_stage(tmp_path):
     video = made_clip(tmp_path / "clip.mkv", "25", 0.6)
     speech = write_wave(tmp_path / "s.wav", tone(0.6))
