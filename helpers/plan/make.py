@@ -9,13 +9,13 @@ import numpy as np
 
 from .. import media, params
 from ..errors import InputError, NoFaceError
-from ..face.track import FaceTrack, select_faces
+from ..face.track import FaceTrack, unusable_reason
 from ..media import MediaInfo
 from ..params import Params
 from ..timing import StageTimes
 from .mouths import Clip, plan_mouths
 from .plan import Plan
-from .scene import find_faces, source_frames, source_view
+from .scene import choose_faces, find_faces, source_frames, source_view
 from .speech import plan_speech, with_target_codes
 
 if TYPE_CHECKING:
@@ -50,9 +50,7 @@ def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, 
     with times.stage("detect"):
         followed = min(available, max(used, round(engine.look_ahead * fps)))
         found, shot = find_faces(p, video, fps, followed)
-        tracks = select_faces(
-            found, shot, fps, p.face, source_size[0], p.smooth, p.smooth_window, used
-        )
+        tracks = choose_faces(p, found, shot, fps, source_size, used)
     if not p.allow_no_face:
         require_face(p, video, tracks, found[:used])
 
@@ -94,19 +92,22 @@ def output_frames(p: Params, info: MediaInfo, samples: int, fps: Fraction) -> in
     return {"audio": spoken, "video": available, "shortest": min(spoken, available)}[length]
 
 
-def require_face(
-    p: Params, video: str, tracks: list[FaceTrack], found: list[np.ndarray]
-) -> None:
+def require_face(p: Params, video: str, tracks: list[FaceTrack], found: list[np.ndarray]) -> None:
     """Raises NoFaceError, with what to try, if no used frame has a face to re-draw."""
     used = len(found)
     if any(track.present[:used].any() for track in tracks):
         return
 
-    if any(map(len, found)) and p.face.isdecimal():
-        most = max(map(len, found))
+    most = max(map(len, found))
+    if p.face.isdecimal() and 0 < most <= int(p.face):
         raise NoFaceError(
             f"face={p.face}: {video} shows at most {most} face(s) at once; they count from 0"
         )
+
+    reason = unusable_reason(found)
+    if reason:
+        raise NoFaceError(f"no face of {video} can be re-drawn: {reason}")
+
     raise NoFaceError(
         f"no face found by {p.detector} in any of the {used} frames of {video}; try a closer or brighter"
         " shot, give box=x1,y1,x2,y2, or allow_no_face=true to pass the clip through"
