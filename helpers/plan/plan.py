@@ -103,8 +103,16 @@ class Plan:
         frames = self.detections[:, 0].astype(int)
         found = [self.detections[frames == n, 1:] for n in range(len(self.faces.shot))]
         used = int(self.source.max()) + 1
-        width = self.source_size[0]
-        return select_faces(found, self.faces.shot, self.fps, face, width, smooth, window, used)
+        return select_faces(
+            found,
+            self.faces.shot,
+            self.fps,
+            face=face,
+            size=self.source_size,
+            smooth=smooth,
+            smooth_window=window,
+            used=used,
+        )
 
     def unsmoothed(self, face: str) -> Plan:
         """This plan with its first face as detected, not smoothed (``face``: the parameter)."""
