@@ -10,6 +10,9 @@ from .view import WHOLE, View
 ASPECT_TOLERANCE = 0.01  # by which a picture may differ from the clip's shape: rounding
 LEAST_SHIFT = 1e-6  # s
 
+HD_LINES = 720  # from which on pictures that do not say it are taken for BT.709, as players do
+HD_COLUMNS = 1280
+
 # Without these swscale takes 1.2 levels off every colour, and colours run into one another.
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
 DEINTERLACE = "bwdif=mode=send_frame:deint=interlaced"
@@ -33,12 +36,12 @@ def picture_filters(
         filters.append(DEINTERLACE)
 
     if info.has_alpha:
-        filters += [_rgb("rgba"), ON_WHITE]
+        filters += [_rgb(info, "rgba"), ON_WHITE]
 
     fitted = size if view == WHOLE else (info.width, info.height)
     filters += _fit(info, *fitted)
     filters += _frame_times(info, fps, start)
-    filters.append(TONE_MAP if info.is_hdr else _rgb())
+    filters.append(TONE_MAP if info.is_hdr else _rgb(info))
     filters += view.filters(info)
 
     if view != WHOLE and size != view.size(info):
@@ -65,9 +68,14 @@ def _fit(info: MediaInfo, width: int, height: int) -> list[str]:
     ]
 
 
-def _rgb(form: str = "rgb24") -> str:
+def _rgb(info: MediaInfo, form: str = "rgb24") -> str:
     """Filters that make RGB of what is stored."""
-    return f"scale={EXACT},format={form}"
+    on_side = info.rotation % 180
+    columns = info.height if on_side else info.width
+    lines = info.width if on_side else info.height
+    is_hd = lines >= HD_LINES or columns >= HD_COLUMNS
+    matrix = "" if info.matrix or not is_hd else ":in_color_matrix=bt709"
+    return f"scale={EXACT}{matrix},format={form}"
 
 
 def _frame_times(info: MediaInfo, fps: Fraction, start: int) -> list[str]:
