@@ -23,6 +23,29 @@ def test_constant_rates_are_exact(tmp_path, rate, container):
     assert media.frame_count(info, info.fps) == info.frames
 
 
+@pytest.mark.parametrize(
+    "name, codec",
+    [
+        ("clip.avi", ("-c:v", "mpeg4", "-bf", "2")),
+        ("clip.mpg", ("-c:v", "mpeg2video", "-bf", "2")),
+        ("clip.h264", ("-c:v", "libx264")),
+    ],
+)
+def test_pictures_without_times_are_in_step(tmp_path, name, codec):
+    """These containers do not say when pictures that are stored out of order are shown."""
+    info = media.probe(
+        made_clip(tmp_path / name, "25", 2.0, "160x120", "-pix_fmt", "yuv420p", *codec)
+    )
+    assert (info.fps, info.variable, info.frames) == (25, False, 50)
+    assert info.duration == pytest.approx(2.0 + info.start) and info.start < 0.1
+
+    shown = list(media.read_frames(info.path, Fraction(25)))
+    first = round(info.start * 25)
+    card = list(media.read_frames(made_clip(tmp_path / "card.mkv"), Fraction(25)))
+    off = [np.abs(a.astype(int) - b).mean() for a, b in zip(shown[first:], card, strict=True)]
+    assert max(off) < 6
+
+
 def test_variable_rate_is_resampled_by_time_stamp(tmp_path):
     keep = ("-vf", "select=mod(n\\,3)", "-fps_mode", "vfr")
     clip = made_clip(tmp_path / "vfr.mp4", "30", 4.0, "160x120", *keep)
