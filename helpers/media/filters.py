@@ -10,9 +10,14 @@ from .view import WHOLE, View
 ASPECT_TOLERANCE = 0.01  # by which a picture may differ from the clip's shape: rounding
 LEAST_SHIFT = 1e-6  # s
 
+HD_LINES = 720  # from which on pictures that do not say it are taken for BT.709, as players do
+HD_COLUMNS = 1280
+
+# Without these swscale takes 1.2 levels off every colour, and colours run into one another.
+EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
 DEINTERLACE = "bwdif=mode=send_frame:deint=interlaced"
 ON_WHITE = (
-    "format=rgba,split[picture][copy];[copy]lutrgb=r=255:g=255:b=255:a=255[white];"
+    "split[picture][copy];[copy]lutrgb=r=255:g=255:b=255:a=255[white];"
     "[white][picture]overlay=format=rgb,format=rgb24"
 )
 # Diffuse white of HDR is 203 cd/m2 (ITU-R BT.2408); mobius leaves what is below 0.8 of it as it is.
@@ -31,19 +36,16 @@ def picture_filters(
         filters.append(DEINTERLACE)
 
     if info.has_alpha:
-        filters.append(ON_WHITE)
+        filters += [_rgb(info, "rgba"), ON_WHITE]
 
     fitted = size if view == WHOLE else (info.width, info.height)
     filters += _fit(info, *fitted)
-
-    if info.is_hdr:
-        filters.append(TONE_MAP)
-
     filters += _frame_times(info, fps, start)
+    filters.append(TONE_MAP if info.is_hdr else _rgb(info))
     filters += view.filters(info)
 
     if view != WHOLE and size != view.size(info):
-        filters.append(f"scale={size[0]}:{size[1]}:flags=bicubic")
+        filters.append(f"scale={size[0]}:{size[1]}:{EXACT}")
 
     return ",".join(filters)
 
@@ -61,9 +63,19 @@ def _fit(info: MediaInfo, width: int, height: int) -> list[str]:
     across = f"if({same},{width},max(1,round({width}*min(1,{shape}))))"
     down = f"if({same},{height},max(1,round({height}*min(1,1/{shape}))))"
     return [
-        f"scale=w='{across}':h='{down}':eval=frame:flags=bicubic",
+        f"scale=w='{across}':h='{down}':eval=frame:{EXACT}",
         f"pad={width}:{height}:-1:-1:eval=frame",
     ]
+
+
+def _rgb(info: MediaInfo, form: str = "rgb24") -> str:
+    """Filters that make RGB of what is stored."""
+    on_side = info.rotation % 180
+    columns = info.height if on_side else info.width
+    lines = info.width if on_side else info.height
+    is_hd = lines >= HD_LINES or columns >= HD_COLUMNS
+    matrix = "" if info.matrix or not is_hd else ":in_color_matrix=bt709"
+    return f"scale={EXACT}{matrix},format={form}"
 
 
 def _frame_times(info: MediaInfo, fps: Fraction, start: int) -> list[str]:

@@ -7,27 +7,17 @@ import os
 import re
 import subprocess
 from fractions import Fraction
-from typing import NamedTuple
 
 from ..errors import InputError
 from .ffmpeg import ffmpeg_command, input_args, warn
 from .info import MediaInfo
+from .packets import Listing, list_packets
 from .paths import require_file
 from .picture import is_picture, read_picture
 from .rate import find_rate
 
-KEY_FLAG = 0x1  # of a packet that can be decoded without another
-DISCARD_FLAG = 0x4  # of a packet that an edit list leaves out
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # ffmpeg's own leave alpha out
 INTERLACED = re.compile(r"\b(top|bottom) (coded )?first\b")
-
-
-class Packet(NamedTuple):
-    """A stored picture: its time and length in ticks."""
-
-    time: int
-    length: int
-    flags: int
 
 
 def probe(path: str | os.PathLike) -> MediaInfo:
@@ -99,18 +89,17 @@ def _find_sound(streams: list[str]) -> dict:
 def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict) -> MediaInfo:
     """Sizes and colours from the first decoded picture, times from every packet."""
     codec = re.search(r"Video: (\w+)", stream)[1]
-    decoder = ""
-    if re.search(r"alpha_mode\s*: 1", dump, re.I):
-        decoder = ALPHA_DECODERS.get(codec, "")
+    rotation = re.search(r"rotation of (-?\d+\.?\d*) degrees", dump)
+    rotation = round(float(rotation[1])) if rotation else 0
+    has_alpha = re.search(r"alpha_mode\s*: 1", dump, re.I)
+    decoder = ALPHA_DECODERS.get(codec, "") if has_alpha else ""
 
     first = ["-map", "0:V:0", "-vf", "showinfo", "-frames:v", "1", "-f", "null", "-"]
     packets = ["-map", "0:V:0", "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]
     looked = _look(path, *first, *packets, decoder=decoder)
-    rotation = re.search(r"rotation of (-?\d+\.?\d*) degrees", dump)
-    rotation = round(float(rotation[1])) if rotation else 0
     picture = _shown_picture(looked.stderr, bool(rotation % 180))
-    tick, stored = _stored_packets(looked.stdout)
-    if not picture or not stored:
+    listing = picture and list_packets(looked.stdout, picture.pop("time"))
+    if not listing:
         raise InputError(f"{path} has a video stream but no frame that can be decoded")
 
     return MediaInfo(
@@ -121,7 +110,7 @@ def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict)
         interlaced=picture.pop("interlaced") or bool(INTERLACED.search(stream)),
         video_codec=codec,
         decoder=decoder,
-        **_timing(path, stored, tick, picture.pop("time"), stream),
+        **_timing(path, listing, stream),
         **picture,
         **sound,
     )
@@ -140,8 +129,7 @@ def _shown_picture(log: str, on_side: bool) -> dict | None:
     if not found:
         return None
 
-    across, _, down = found["sar"].partition("/")
-    aspect = Fraction(int(across) or 1, int(down) or 1) if int(across) else Fraction(1)
+    aspect = _pixel_aspect(found["sar"])
     width = int(found["width"])
     height = int(found["height"])
     if on_side:
@@ -162,43 +150,30 @@ def _shown_picture(log: str, on_side: bool) -> dict | None:
     )
 
 
+def _pixel_aspect(text: str) -> Fraction:
+    across, _, down = text.partition("/")
+    if "0" in (across, down):  # 0/1 and 0/0 say nothing
+        return Fraction(1)
+
+    return Fraction(int(across), int(down))
+
+
 def _tag(name: str, log: str) -> str:
     tag = re.search(rf"color_{name}:(\S+)", log)
     return tag[1] if tag and tag[1] != "unknown" else ""
 
 
-def _stored_packets(listing: str) -> tuple[Fraction, list[Packet]]:
-    """(tick in seconds, packets that are shown) of what ffmpeg's framecrc lists."""
-    tick = re.search(r"#tb 0: (\d+)/(\d+)", listing)
-    packets = []
-    for line in listing.splitlines():
-        if not line or line.startswith("#"):
-            continue
-
-        fields = line.split(",")
-        flags = re.search(r"F=0x(\w+)", line)
-        flags = int(flags[1], 16) if flags else KEY_FLAG
-        if not flags & DISCARD_FLAG:
-            packets.append(Packet(int(fields[2]), int(fields[3]), flags))
-
-    return Fraction(int(tick[1]), int(tick[2])) if tick else Fraction(0), packets
-
-
-def _timing(path: str, stored: list[Packet], tick: Fraction, shown: float, stream: str) -> dict:
+def _timing(path: str, listing: Listing, stream: str) -> dict:
     """Rate, frames and times. What comes before the first whole picture does not count."""
-    times = sorted(packet.time for packet in stored)
-    lead = 0
-    if not stored[0].flags & KEY_FLAG:
-        whole = min(times, key=lambda time: abs(time * tick - shown))
-        lost = times.index(whole)
-        times = times[lost:]
-        if lost:
-            lead = whole
-            warn(f"{path} is cut before a whole picture; it starts at {float(lead * tick):.2f} s")
+    tick = listing.tick
+    times = listing.times[listing.lost :]
+    lead = times[0] if listing.lost else 0
+    if listing.lost:
+        warn(f"{path} is cut before a whole picture; it starts at {float(lead * tick):.2f} s")
 
     stated = re.search(r"(\d+\.?\d*) (?:fps|tbr)", stream)
     fps, variable = find_rate(times, tick, stated and stated[1])
-    last = stored[-1].length * tick if variable else 0
+    last = listing.last_length * tick if variable else 0
     start = (times[0] - lead) * tick
     duration = max(0, start) + (times[-1] - times[0]) * tick + (last or 1 / fps)
     return dict(

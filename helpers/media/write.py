@@ -13,6 +13,7 @@ import numpy as np
 
 from .audio import IN_TIME, choose_track
 from .ffmpeg import ffmpeg_command, file_url, give_up, input_args, partial_path, write_file
+from .filters import EXACT
 from .probing import probe
 
 # Ticks a second of a written file: a multiple of its rate, so that frame times are exact.
@@ -89,7 +90,8 @@ def _encode_command(
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
     source += ["-r", f"{fps.numerator}/{fps.denominator}", "-i", "pipe:0"]
 
-    colours = ["-vf", f"scale=out_color_matrix=bt709:out_range=tv,{BT709}", "-pix_fmt", "yuv420p"]
+    exact = f"scale=out_color_matrix=bt709:out_range=tv:{EXACT},{BT709}"
+    colours = ["-vf", exact, "-pix_fmt", "yuv420p"]
 
     codec = ["-c:v", "libx264", "-crf", str(crf), "-preset", preset]
     codec += ["-video_track_timescale", str(_timescale(fps)), *FASTSTART]

@@ -84,3 +84,29 @@ def test_all_colour_tags_are_written(tmp_path):
     media.write_video(tmp_path / "out.mp4", [chart()], FPS)
     info = media.probe(tmp_path / "out.mp4")
     assert (info.matrix, info.primaries, info.transfer) == ("bt709", "bt709", "bt709")
+
+
+@pytest.mark.parametrize("height, matrix", [(720, "bt709"), (576, "smpte170m")])
+@pytest.mark.parametrize("tagged", [True, False])
+def test_hd_that_does_not_say_it_is_bt709(tmp_path, height, matrix, tagged):
+    made = f"scale=out_color_matrix={matrix}:out_range=tv:flags=accurate_rnd,format=yuv420p"
+    tag = matrix if tagged else "unknown"
+    picture = chart_picture(tmp_path, height=height)
+    codec = ("-c:v", "libx264", "-qp", 0, "-color_range", "tv")
+    ffmpeg("-i", picture, "-vf", f"{made},setparams=colorspace={tag}", *codec, tmp_path / "c.mp4")
+
+    assert media.probe(tmp_path / "c.mp4").matrix == (matrix if tagged else "")
+    for view in (media.View(), media.View(0, (0, 0, 288, 64))):
+        got = middles(next(media.read_frames(tmp_path / "c.mp4", FPS, view=view)))
+        assert np.abs(got - PATCHES).max() < 3
+
+
+def test_results_are_as_bright_as_their_frames(tmp_path):
+    """Smooth colours written without loss and read again: 0.2 levels off at most on average."""
+    y, x = np.mgrid[0:128, 0:128]
+    frame = np.stack([x + 60, y + 40, (x + y) // 2 + 50], axis=-1).astype(np.uint8)
+    media.write_video(tmp_path / "out.mp4", [frame] * 3, FPS, crf=0)
+    for view in (media.View(), media.View(180)):
+        got = next(media.read_frames(tmp_path / "out.mp4", FPS, view=view))
+        off = np.rot90(got, view.rotate // 90).astype(int) - frame
+        assert np.abs(off.mean(axis=(0, 1))).max() < 0.2 and np.abs(off).mean() < 0.6

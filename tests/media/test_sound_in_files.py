@@ -1,13 +1,14 @@
-"""Which sound is taken of a file with several tracks or channels."""
+"""Sound of any format; which is taken of several tracks or channels."""
 
 from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import pytest
-from support import ffmpeg, made_clip, tone, write_wave
+from support import SAMPLE_SPEECH, SAMPLE_VIDEO, ffmpeg, made_clip, tone, write_wave
 
 from helpers import media
+from helpers.errors import InputError
 
 SILENCE = ("-f", "lavfi", "-i", "anullsrc=r=16000:cl=mono:d=1")
 
@@ -70,3 +71,33 @@ def test_usual_stereo_is_added(tmp_path, right):
     ffmpeg("-i", tmp_path / "st.wav", "-ac", 1, "-c:a", "pcm_f32le", tmp_path / "mono.wav")
     mixed = media.read_audio(tmp_path / "mono.wav")
     assert np.abs(media.read_audio(tmp_path / "st.wav") - mixed).max() < 1e-4
+
+
+@pytest.mark.parametrize("suffix", ["wav", "mp3", "m4a", "flac", "ogg"])
+def test_sound_formats(tmp_path, suffix):
+    path = write_wave(tmp_path / f"speech.{suffix}", tone(1.5), "-ar", "48000", "-ac", "2")
+    wave = media.read_audio(path)
+    assert wave.dtype == np.float32 and abs(len(wave) / 16000 - 1.5) < 0.08
+    assert np.corrcoef(np.abs(wave[:23000]), np.abs(tone(1.5)[:23000]))[0, 1] > 0.9
+
+
+def test_sound_of_a_video_and_8_khz(tmp_path):
+    slow = write_wave(tmp_path / "slow.wav", tone(1.0)[::2], rate=8000)
+    assert len(media.read_audio(slow)) == 16000
+
+    both = ("-i", SAMPLE_VIDEO, "-i", SAMPLE_SPEECH, "-map", "0:v", "-map", "1:a")
+    ffmpeg(*both, "-c:v", "copy", "-shortest", tmp_path / "v.mp4")
+    seconds = min(media.probe(path).duration for path in (SAMPLE_VIDEO, SAMPLE_SPEECH))
+    assert abs(len(media.read_audio(tmp_path / "v.mp4")) / 16000 - seconds) < 0.1
+
+
+def test_nan_becomes_silence(tmp_path):
+    wave = tone(0.5)
+    wave[100:200] = np.nan
+    path = write_wave(tmp_path / "nan.wav", wave, "-c:a", "pcm_f32le")
+    assert np.isfinite(media.read_audio(path)).all()
+
+
+def test_video_without_sound_is_no_audio():
+    with pytest.raises(InputError, match="no sound track"):
+        media.read_audio(SAMPLE_VIDEO)
