@@ -47,7 +47,7 @@ def detect_faces(
     def detect_one(frame: np.ndarray) -> np.ndarray:
         return DETECTORS[detector]([frame], device)[0]
 
-    return halving_batches(detect, frames, 1 if device == "cpu" else GPU_BATCH)
+    return halving_batches(detect, frames, 1 if device == "cpu" else GPU_BATCH, "detect")
 
 
 def detect_in_frame(

@@ -47,6 +47,7 @@ def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, 
 
     with times.stage("sound"):
         wave = media.read_audio(sound)
+
     count = output_frames(p, info, len(wave), shape.fps)
     available = media.frame_count(info, shape.fps)
     used = min(available, count)
@@ -82,6 +83,7 @@ def probe_clip(video: str) -> MediaInfo:
         raise InputError(
             f"{video} holds sound only; give a video or a picture of a face as the video"
         )
+
     return info
 
 
@@ -105,6 +107,7 @@ def follow_faces(
     tracks = choose_faces(p, found, shot, shape.fps, shape.source_size, used)
     if not p.allow_no_face:
         require_face(p, video, tracks, found[:used])
+
     return found, tracks
 
 
@@ -131,6 +134,7 @@ def look_at_mouths(
     scale = shape.place[2] / shape.source_size[0]
     clip = Clip(info.path, shape.fps, shape.view, source, scale)
     lend = p.own_mouths and info.kind == "video"
+
     return plan_mouths(clip, tracks, speech, engine.code_network, lend)
 
 

@@ -103,6 +103,7 @@ class Plan:
         frames = self.detections[:, 0].astype(int)
         found = [self.detections[frames == n, 1:] for n in range(len(self.faces.shot))]
         used = int(self.source.max()) + 1
+
         return select_faces(
             found,
             self.faces.shot,
@@ -129,6 +130,7 @@ class Plan:
             left = replace(face, present=face.present & ~np.any(same, axis=0))
             if left.present.any():
                 plans.append(self._of_one(left))
+
         return plans
 
 
@@ -159,6 +161,7 @@ def load_plan(path: str | os.PathLike) -> Plan:
         sound = {f.name: data[f"sound.{f.name}"] for f in fields(Speech)}
         sound |= {name: float(sound[name]) for name in ("voice", "gain")}
         crop = tuple(int(v) for v in data["crop"])
+
         return Plan(
             fps=Fraction(*(int(v) for v in data["fps"])),
             view=media.View(int(data["rotate"]), crop or None),

@@ -32,6 +32,7 @@ def source_frames(count: int, available: int, fill: str) -> np.ndarray:
     else:
         n = n % (2 * available - 2)
         n = np.minimum(n, 2 * available - 2 - n)
+
     return n.astype(np.int32)
 
 
@@ -92,6 +93,7 @@ def find_faces(
     if is_image:
         found = found * stop
         thumbnails = thumbnails * stop
+
     return found, find_shots(thumbnails)
 
 
@@ -110,6 +112,7 @@ def choose_faces(
             " face=left, right, center or a number takes another",
             file=sys.stderr,
         )
+
     return select_faces(
         found,
         shot,

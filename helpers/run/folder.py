@@ -44,7 +44,9 @@ def inputs(p: Params) -> dict[str, str]:
             path = Path(p.run_dir, in_folder[name]["path"])
         else:
             path = sample
+
         paths[name] = os.path.abspath(path)
+
     return paths
 
 
@@ -84,6 +86,7 @@ def _checked(p: Params, described: dict[str, dict]) -> Record:
 
     for name, facts in described.items():
         check_input(p.run_dir, name, facts["path"])
+
     check(p.run_dir, *FILES)
     return record | dict(inputs=described, versions=_versions())
 

@@ -56,6 +56,7 @@ def magnitudes(wave: np.ndarray) -> np.ndarray:
         win_length=N_FFT,
         pad_mode="reflect",
     )
+
     return np.abs(spectrum)
 
 
@@ -109,6 +110,7 @@ def window_starts(
     step = int(rate * whole)
     first = int(constant * whole)
     starts = np.array([(n * step + first) // whole for n in range(frames)], dtype=np.int64)
+
     return np.clip(starts, 0, max(0, mel_frames - MEL_WINDOW))
 
 
