@@ -157,6 +157,7 @@ class Form(ipywidgets.VBox):
             folder = self.params().run_dir
         except LipSyncError:
             return
+
         self.mark("run_dir")
         if folder != self.value("run_dir"):
             self._note("run_dir", f"{folder}, for these inputs")
@@ -171,6 +172,7 @@ class Form(ipywidgets.VBox):
             self._note(name, describe_upload(path))
         except LipSyncError as error:
             self._note(name, str(error), RED)
+
         let_go(self.uploads[name])
 
     def _work(self, step: Callable[[], Shown]) -> None:
