@@ -72,6 +72,7 @@ def refresh_notebook(path: Path) -> None:
         setup=first_cell(),
         parameters=params.parameter_cell(path.stem),
     )
+
     document = nbformat.read(path, as_version=4)
     for cell in document.cells:
         for tag in cell.metadata.get("tags", []):

@@ -1,19 +1,58 @@
-"""A control for every parameter, for ipywidgets 7 (Colab's) and 8."""
+"""A control for every parameter, in groups, for ipywidgets 7 (Colab's) and 8."""
 
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Iterable
 from typing import Any
 
 import cv2
 import ipywidgets
 import numpy as np
 
+GROUPS = {
+    "Input": ("video", "audio", "run_dir", "rotate", "crop"),
+    "Face": ("detector", "face", "box", "smooth", "smooth_window", "pads", "allow_no_face"),
+    "Mouth": (
+        "checkpoint",
+        "mel_alignment",
+        "audio_offset_ms",
+        "silence",
+        "blend",
+        "own_mouths",
+        "passes",
+        "batch_size",
+        "precision",
+        "device",
+    ),
+    "Result": ("fps", "length", "fill", "output_size", "fit", "crf"),
+    "Restoration": (
+        "restorer",
+        "restorer_checkpoint",
+        "region",
+        "strength",
+        "steady",
+        "restore_unsynced",
+    ),
+    "Weights": ("fetch", "accept_licences"),
+    "Training": ("clips", "steps"),
+}
+REST = "More"  # the group of parameters that no other group names
+
 SLIDER_RANGE = 100  # a number with a wider range gets a box to type in
 SLIDER_STEPS = 100
 NAME_WIDTH = "125px"
 CONTROL_WIDTH = "380px"
 PICTURE_WIDTH = "360px"
+
+
+def grouped(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names of parameters by the title of their group; a group of none is left out."""
+    names = list(names)
+    named = {name for group in GROUPS.values() for name in group}
+    groups = GROUPS | {REST: tuple(name for name in names if name not in named)}
+    chosen = {title: [n for n in group if n in names] for title, group in groups.items()}
+    return {title: group for title, group in chosen.items() if group}
 
 
 def make_control(field: dataclasses.Field, value: Any) -> ipywidgets.ValueWidget:

@@ -36,10 +36,12 @@ def show_video(path: str | os.PathLike, width: int = 480) -> HTML:
     """An inline player that always plays, and the way to the file."""
     path = Path(path)
     data = base64.b64encode(playable(path)).decode()
+
     size = path.stat().st_size
     shown = "shown here" if size <= INLINE_BYTES else "the player shows a small copy of it"
     link = quote(os.path.relpath(path, start.folder()).replace(os.sep, "/"))
     name = html.escape(os.fspath(path))
+
     return HTML(
         f'<video controls width="{width}" src="data:video/mp4;base64,{data}"></video>'
         f'<div>The file: <a href="{link}" download>{name}</a> ({size / 1e6:.1f} MB, {shown})</div>'
@@ -47,9 +49,9 @@ def show_video(path: str | os.PathLike, width: int = 480) -> HTML:
 
 
 def playable(path: str | os.PathLike, limit: int = INLINE_BYTES) -> bytes:
-    """An H.264 file of at most ``limit`` bytes that browsers play: the file itself, or a proxy.
+    """An H.264 file of about ``limit`` bytes that browsers play: the file itself, or a proxy.
 
-    Raises MediaError.
+    A proxy of a very long video is its beginning. Raises MediaError.
     """
     info = media.probe(path)
     plays = info.video_codec == "h264" and "mp4" in info.container
@@ -87,6 +89,7 @@ def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any])
     frames = _FramesByTime(_rows_of_videos(plan, record), plan)
     clip = VideoClip(frames, duration=float(plan.duration))
     clip.audio = AudioFileClip(next(iter(record["results"].values()))["path"])
+
     with run.writing(run_dir, run.COMPARISON) as part:
         clip.write_videofile(
             str(part),
@@ -98,6 +101,7 @@ def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any])
             temp_audiofile=str(part.with_suffix(".m4a")),
             ffmpeg_params=["-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart"],
         )
+
     clip.audio.close()
     return Path(run_dir, run.COMPARISON)
 

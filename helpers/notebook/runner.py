@@ -17,7 +17,7 @@ from .. import errors, params, run
 from ..errors import LipSyncError, disk_full_told
 from ..params import NOTEBOOKS, ROOT, Params
 from .cells import refresh
-from .start import NOTEBOOKS_FOLDER as FOLDER
+from .start import NOTEBOOKS_FOLDER as FOLDER, PLACE
 
 __all__ = ["FOLDER", "PapermillExecutionError", "execute", "refresh", "run_all"]
 
@@ -60,7 +60,7 @@ def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
     """
     out = run_dir / f"{notebook}.ipynb"
     failure = None
-    with run.writing(run_dir, out.name) as part, _these_helpers():
+    with run.writing(run_dir, out.name) as part, _environment(run_dir):
         print(f"{notebook} -> {out}", file=sys.stderr)
         try:
             papermill.execute_notebook(
@@ -68,7 +68,6 @@ def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
                 part,
                 values,
                 kernel_name="python3",
-                cwd=str(FOLDER),
                 progress_bar=False,
                 extra_arguments=QUIET,
             )
@@ -85,15 +84,20 @@ def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
 
 
 @contextmanager
-def _these_helpers() -> Iterator[None]:
-    """Kernels that start meanwhile import these helpers, not another installed copy."""
-    before = os.environ.get("PYTHONPATH")
-    parts = [str(ROOT), before] if before else [str(ROOT)]
-    os.environ["PYTHONPATH"] = os.pathsep.join(parts)
+def _environment(run_dir: Path) -> Iterator[None]:
+    """Kernels that start meanwhile import these helpers, and link from the run folder.
+
+    They stand where the caller stands, so relative paths are the caller's.
+    """
+    before = dict(os.environ)
+    paths = [str(ROOT), before.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    os.environ[PLACE] = os.path.abspath(run_dir)
+
     try:
         yield
     finally:
-        if before is None:
-            del os.environ["PYTHONPATH"]
-        else:
-            os.environ["PYTHONPATH"] = before
+        for name in ("PYTHONPATH", PLACE):
+            os.environ.pop(name)
+            if name in before:
+                os.environ[name] = before[name]

@@ -13,6 +13,7 @@ from ..errors import LipSyncError
 from ..params import ROOT
 
 NOTEBOOKS_FOLDER = ROOT / "notebooks"
+PLACE = "LIPSYNC_NOTEBOOK_PLACE"  # environment variable: where an executed notebook will lie
 INTERRUPTED = "stopped by you; what is finished is kept: run the cell again and it goes on"
 
 _folders: list[Path] = []  # where the kernel started
@@ -32,7 +33,9 @@ def begin() -> None:
 
 
 def folder() -> Path:
-    """The folder where this kernel started, from which a notebook's links are read."""
+    """The folder of this notebook, from which its links are read."""
+    if PLACE in os.environ:
+        return Path(os.environ[PLACE])
     if not _folders:
         _folders.append(Path.cwd())
     return _folders[0]

@@ -25,14 +25,14 @@ from . import plots, report, runner
 from .glance import spread
 from .report.pictures import png
 from .report.texts import REDRAWN
-from .verdicts import GOOD
+from .verdicts import DISTANCE, GOOD
 
 PAGE = "sweep.html"
 TABLE = "sweep.json"
 MARKS = {PAGE: report.GENERATOR, TABLE: '"sweep": true'}  # what a sweep's own file holds
 COLUMNS = 4  # frames of each result on the contact sheet
 NAME_LENGTH = 80  # characters of a run folder's name
-SORT = "sync_confidence"
+SORT = DISTANCE
 SECONDS = "seconds"
 FIXED = ("video", "audio", "run_dir")  # the same for the whole sweep
 LEFT_OUT = ("video", "frames_redrawn", "frames_passed_through")
@@ -203,6 +203,7 @@ def _write(out: Path, rows: list[Row], sort: str) -> None:
         table=Markup(plots.table(rows).data),
         sheet=_contact_sheet(out, [row for row in rows if "error" not in row]),
     )
+
     for name, text in {TABLE: table, PAGE: page}.items():
         with run.unfinished(out, name) as part:
             part.write_text(text, encoding="utf-8")
@@ -221,6 +222,7 @@ def _contact_sheet(out: Path, rows: list[Row]) -> str:
             drawn = np.arange(plan.frames)
 
         chosen = spread(drawn, COLUMNS)
+
         frames = run.frames_of(folder / run.OUTPUTS["restored"], plan, chosen)
         for n, frame in zip(chosen, frames, strict=True):
             whole = (0, 0, *plan.size)

@@ -58,6 +58,7 @@ def save_upload(file: Mapping[str, Any], folder: Path) -> Path:
     one the new file gets a number. Raises RunError if the folder cannot be written.
     """
     content = bytes(file["content"])
+
     path = folder
     try:
         folder.mkdir(parents=True, exist_ok=True)

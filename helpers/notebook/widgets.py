@@ -22,7 +22,7 @@ from ..errors import LipSyncError, RunError
 from ..params import FIELDS, Params
 from ..plan.geometry import face_rectangle
 from . import player, plots
-from .controls import make_control, strength_slider, tabs
+from .controls import grouped, make_control, strength_slider, tabs
 from .start import INTERRUPTED
 from .uploads import (
     LIMIT_NOTE,
@@ -36,34 +36,6 @@ from .uploads import (
 
 __all__ = ["Form", "form", "run_folder", "strength_slider"]
 
-GROUPS = {
-    "Input": ("video", "audio", "run_dir", "rotate", "crop"),
-    "Face": ("detector", "face", "box", "smooth", "smooth_window", "pads", "allow_no_face"),
-    "Mouth": (
-        "checkpoint",
-        "mel_alignment",
-        "audio_offset_ms",
-        "silence",
-        "blend",
-        "own_mouths",
-        "passes",
-        "batch_size",
-        "precision",
-        "device",
-    ),
-    "Result": ("fps", "length", "fill", "output_size", "fit", "crf"),
-    "Restoration": (
-        "restorer",
-        "restorer_checkpoint",
-        "region",
-        "strength",
-        "steady",
-        "restore_unsynced",
-    ),
-    "Weights": ("fetch", "accept_licences"),
-    "Training": ("clips", "steps"),
-}
-REST = "More"  # the group of parameters that no other group names
 INPUTS = ("video", "audio")
 STEM_LENGTH = 30  # characters of an input's name in a run folder's
 KEY_LENGTH = 6  # characters that tell inputs of one name apart
@@ -130,16 +102,13 @@ class Form(ipywidgets.VBox):
         self.run_button.on_click(lambda _: self._work(self.run))
 
     def _tabs(self) -> ipywidgets.Tab:
-        named = {name for names in GROUPS.values() for name in names}
-        groups = GROUPS | {REST: tuple(name for name in self.controls if name not in named)}
         pages = {}
-        for title, names in groups.items():
-            rows = [self._row(name) for name in names if name in self.controls]
-            if title == "Input" and self.uploads:
+        for title, names in grouped(self.controls).items():
+            rows = [self._row(name) for name in names]
+            if any(name in self.uploads for name in names):
                 note = ipywidgets.HTML(_line(LIMIT_NOTE, GREY), layout={"margin": LIMIT_MARGIN})
                 rows.append(note)
-            if rows:
-                pages[title] = ipywidgets.VBox(rows)
+            pages[title] = ipywidgets.VBox(rows)
         return tabs(pages)
 
     def _row(self, name: str) -> ipywidgets.HBox:
@@ -188,6 +157,7 @@ class Form(ipywidgets.VBox):
             folder = self.params().run_dir
         except LipSyncError:
             return
+
         self.mark("run_dir")
         if folder != self.value("run_dir"):
             self._note("run_dir", f"{folder}, for these inputs")
@@ -202,6 +172,7 @@ class Form(ipywidgets.VBox):
             self._note(name, describe_upload(path))
         except LipSyncError as error:
             self._note(name, str(error), RED)
+
         let_go(self.uploads[name])
 
     def _work(self, step: Callable[[], Shown]) -> None:

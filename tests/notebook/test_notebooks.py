@@ -109,12 +109,26 @@ def test_an_error_in_a_notebook_is_one_line(tmp_path):
         "error: box=0,0,9000,10 does not lie in the 480x480 frame"
     )
     assert "Traceback" not in done.stderr
-    cells = nbformat.read(tmp_path / "run" / "02_lipsync.ipynb", as_version=4).cells
+    cells = nbformat.read(tmp_path / "run" / "01_setup.ipynb", as_version=4).cells
     error = next(
         o for c in cells if c.cell_type == "code" for o in c.outputs if o.output_type == "error"
     )
     assert len(error.traceback) == 1 and error.ename.endswith("ParameterError")
     assert not (tmp_path / "run" / "lipsync.mp4").exists()
+
+
+def test_a_kernel_stands_where_its_caller_stands(tmp_path, monkeypatch):
+    look = "import os, helpers\nfrom helpers.notebook import start\n"
+    look += "print(os.getcwd(), helpers.__file__, start.folder(), sep=chr(10))"
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(look)])
+    (tmp_path / "notebooks").mkdir()
+    nbformat.write(document, tmp_path / "notebooks" / "01_setup.ipynb")
+    monkeypatch.setattr(runner, "FOLDER", tmp_path / "notebooks")
+    monkeypatch.chdir(tmp_path)
+    runner.execute("01_setup", Path("run"), {})
+    (cell,) = nbformat.read(tmp_path / "run" / "01_setup.ipynb", as_version=4).cells
+    helpers_file = str(params.ROOT / "helpers" / "__init__.py")
+    assert cell.outputs[0].text.split() == [str(tmp_path), helpers_file, str(tmp_path / "run")]
 
 
 @pytest.mark.notebook

@@ -52,8 +52,9 @@ def test_a_large_file_is_shown_as_a_proxy_with_a_link(noisy, tmp_path, monkeypat
 
 def test_a_long_file_is_shown_from_its_beginning(noisy, tmp_path):
     path = tmp_path / "proxy.mp4"
-    path.write_bytes(player.playable(noisy, 20_000))
-    assert path.stat().st_size <= 20_000 and media.probe(path).duration < 1.5
+    path.write_bytes(player.playable(noisy, 36_000))
+    assert path.stat().st_size < 50_000 < noisy.stat().st_size
+    assert 1.2 < media.probe(path).duration < 1.5
 
 
 @pytest.mark.parametrize("name", ["clip.mkv", "clip.avi"])

@@ -81,7 +81,7 @@ def test_a_whole_run(small_run, tmp_path):
     )
     assert facts["weights"]["name"] == "compact" and facts["parameters"]["strength"] == 0.8
     assert {k for row in facts["quality"] for k in row} - {"video"} <= set(verdicts.MEANINGS)
-    assert 'class="right">hard to see' in page or 'class="look">may be seen' in page
+    assert 'class="right">like a true clip</td>' in page
 
 
 def test_a_run_without_a_face(small_run, pretend_faces):

@@ -12,7 +12,7 @@ import pytest
 from support import FACE_BOX, made_clip, tone, write_wave
 
 from helpers import checkpoints, media, params, run
-from helpers.notebook import widgets
+from helpers.notebook import controls, widgets
 from helpers.notebook.uploads import LIMIT_NOTE
 
 
@@ -70,7 +70,7 @@ def test_every_parameter_has_a_control_with_its_default():
 
 
 def test_a_parameter_that_no_group_names_is_shown(monkeypatch):
-    monkeypatch.setitem(widgets.GROUPS, "Face", ("detector",))
+    monkeypatch.setitem(controls.GROUPS, "Face", ("detector",))
     tabs = widgets.form().children[0]
     rest = dict(zip(tabs.titles, tabs.children, strict=True))["More"]
     names = [row.children[0].description for row in rest.children]
@@ -212,11 +212,13 @@ def test_run_makes_both_videos(small_form, monkeypatch):
     monkeypatch.setattr(
         small_form, "_progress", lambda *a: (seen.append((*a, ready(small_form))), progress(*a))
     )
+    small_form.controls["batch_size"].value = 4
     small_form.run_button.click()
     path = Path(small_form.base.run_dir, "restored.mp4").resolve()
     texts = [entry[0] for entry in seen]
     assert texts[0] == "looking at the inputs" and texts[-1] == f"done: {path}"
-    assert "lip-sync (1 of 2): frame 10 of 10" in texts
+    for frames in (4, 8, 10):  # once a batch
+        assert f"lip-sync (1 of 2): frame {frames} of 10" in texts
     assert texts[-2] == "restoration (2 of 2): frame 10 of 10"
     done = [entry[1] / entry[2] for entry in seen]
     assert done == sorted(done) and done[texts.index("lip-sync (1 of 2): frame 10 of 10")] == 0.5

@@ -27,6 +27,7 @@ def strip(pictures: Sequence[np.ndarray], titles: Sequence[str], rows: int = 1) 
     """Pictures ``(H, W, 3)`` or ``(H, W)`` in a grid, row by row, with a title each."""
     columns = -(-len(pictures) // rows)
     tallest = max(picture.shape[0] / picture.shape[1] for picture in pictures)
+
     width = SHEET_WIDTH
     height = tallest * SHEET_WIDTH / columns + TITLE_HEIGHT
     if height > ROW_HEIGHT:  # a few tall pictures need no whole page
@@ -42,6 +43,7 @@ def strip(pictures: Sequence[np.ndarray], titles: Sequence[str], rows: int = 1) 
     )
     for cell in axes.flat:
         cell.axis("off")
+
     for cell, picture, title in zip(axes.flat, pictures, titles, strict=False):
         show(cell, picture, title)
     return figure

@@ -104,21 +104,22 @@ def _draw_detections(place: Axes, score: Axes, plan: Plan, seconds: np.ndarray) 
 
 def _draw_track(place: Axes, score: Axes, layer: Plan, seconds: np.ndarray, colour: str) -> None:
     box = layer.faces.box[layer.source].astype(float)
-    sure = layer.faces.score[layer.source].astype(float)
+    confidence = layer.faces.score[layer.source].astype(float)
     box[~layer.redrawn] = np.nan
-    sure[~layer.redrawn] = np.nan
+    confidence[~layer.redrawn] = np.nan
 
     middle = (box[:, 0] + box[:, 2]) / 2
     label = "re-drawn: centre, and box width (band)"
     place.plot(seconds, middle, color=colour, label=label)
     band = dict(color=colour, alpha=0.15, linewidth=0)
     place.fill_between(seconds, box[:, 0], box[:, 2], **band)
-    score.plot(seconds, sure, color=colour)
+    score.plot(seconds, confidence, color=colour)
 
 
 def _draw_fate(axes: Axes, plan: Plan, seconds: np.ndarray) -> None:
     """Which frames are re-drawn, which are passed through, and when somebody speaks."""
     end = float(plan.duration)
+
     states = {"re-drawn": plan.redrawn, "passed through": ~plan.redrawn}
     for (label, frames), colour in zip(states.items(), (FACE_COLOUR, PASSED_COLOUR), strict=True):
         axes.fill_between(
@@ -130,6 +131,7 @@ def _draw_fate(axes: Axes, plan: Plan, seconds: np.ndarray) -> None:
             label=f"{label}: {frames.sum()} frames",
             alpha=0.6,
         )
+
     axes.plot(seconds, plan.speech, color="black", linewidth=1, label="speech activity")
     axes.set(yticks=[], xlabel="seconds", xlim=(0, end), ylim=(0, 1.1), ylabel="frame")
     axes.legend(**BESIDE)
@@ -156,6 +158,7 @@ def smoothing(
         motion = np.std(np.stack(crops).astype(np.float32), axis=0).mean(axis=2)
         axes[row, -1].imshow(motion, cmap="magma", vmin=0, vmax=MOST_CHANGE)
         axes[row, -1].set_title(f"change: {motion.mean():.2f}", fontsize=8)
+
     for cell in axes.flat:
         cell.axis("off")
     return figure

@@ -144,6 +144,7 @@ def mask_view(view: View, plan: Plan, n: int) -> Figure:
     }
     for cell, (title, picture) in zip(axes, pictures.items(), strict=True):
         show(cell, picture, title, cmap="magma")
+
     axes[4].contour(mask[edge], [0.01], colors=FACE_COLOUR, linestyles="dotted")
     return figure
 

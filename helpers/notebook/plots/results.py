@@ -21,6 +21,7 @@ def restoration(view: dict[str, np.ndarray], n: int) -> Figure:
     """A face on its way through the restorer (``inspect_face``'s result), and what it changed."""
     aligned = view["aligned"].astype(float)
     change = NO_CHANGE + CHANGE_GAIN * (view["restored"] - aligned)
+
     pictures = {
         f"face of frame {n}": view["aligned"],
         "restored": view["restored"],
@@ -37,6 +38,7 @@ def difference_pairs(pairs: dict[str, Sequence[np.ndarray]]) -> Figure:
     figure, axes = plt.subplots(
         count, 3, figsize=(9, 3.1 * count), layout="constrained", squeeze=False
     )
+
     for row, (name, (first, second)) in zip(axes, pairs.items(), strict=True):
         difference = np.abs(first.astype(float) - second).mean(axis=2)
         show(row[0], first, name)
@@ -69,9 +71,11 @@ def stage_times(seconds: dict[str, dict[str, float]], frames: int) -> Figure:
         for stage, value in parts.items()
         if stage != "all"
     }
+
     height = 0.6 + 0.32 * len(stages)
     figure, axes = plt.subplots(figsize=(SHEET_WIDTH, height), layout="constrained")
     bars = axes.barh(list(stages), list(stages.values()), color=FACE_COLOUR)
+
     axes.bar_label(bars, fmt="%.1f", padding=3)
     axes.invert_yaxis()
     axes.margins(x=0.08)

@@ -70,6 +70,7 @@ def alignments(plan: Plan, n: int) -> Figure:
     figure, axes = plt.subplots(1, 3, figsize=(SHEET_WIDTH, 3), sharey=True, layout="constrained")
     for cell, name in zip(axes, MEL_ALIGNMENTS, strict=True):
         _draw_alignment(cell, plan, n, name)
+
     axes[0].set_ylabel("mel band")
     figure.suptitle(
         f"Frame {n} is on screen during the blue band; it hears what lies in the white box",

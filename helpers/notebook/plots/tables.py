@@ -45,9 +45,11 @@ def _probe_row(info: media.MediaInfo) -> dict[str, Any]:
     rate = f"{float(info.fps):.3f}" if info.fps else ""
     if info.variable:
         rate += " (variable)"
+
     sound = ""
     if info.has_audio:
         sound = f"{info.audio_codec} {info.sample_rate} Hz {info.channels}"
+
     return dict(
         file=info.path.rpartition("/")[2],
         kind=info.kind,

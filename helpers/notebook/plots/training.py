@@ -52,6 +52,7 @@ def losses(rows: Sequence[dict[str, float]]) -> Figure:
         for name in rows[-1]
         if name not in ("step", "seconds") and any(row.get(name) for row in rows)
     ]
+
     columns = min(PANELS_A_ROW, len(names))
     count = -(-len(names) // columns)
     figure, axes = plt.subplots(
@@ -65,6 +66,7 @@ def losses(rows: Sequence[dict[str, float]]) -> Figure:
         steps = [row["step"] for row in logged]
         values = [row[name] for row in logged]
         cell.plot(steps, values, color=FACE_COLOUR, marker="o", markersize=3)
+
         cell.set_title(name.replace("_", " "), fontsize=TITLE_SIZE)
         cell.set_xlabel("step", fontsize=8)
     return figure

@@ -37,12 +37,14 @@ def write(run_dir: str | os.PathLike, rows: Rows | None = None) -> Path:
     record = read_fresh(folder)
     run.check(folder, run.PAGE, run.TABLE)
     found = _weights(record, folder)
+
     p = _parameters(record)
     plan = read_plan(folder)
     if rows is None:
         rows = measure_run(folder)
 
     pictures = draw_pictures(folder, record, plan, load_engine(found, p))
+
     video, audio = (os.path.basename(record["inputs"][kind]["path"]) for kind in ("video", "audio"))
     page = render(
         "page.html",
@@ -58,6 +60,7 @@ def write(run_dir: str | os.PathLike, rows: Rows | None = None) -> Path:
         quality=quality_rows(rows),
         origin=origin(record),
     )
+
     table = json.dumps(_for_machines(record, rows), indent=2, allow_nan=False)
     for name, text in {run.TABLE: table, run.PAGE: page}.items():
         with run.writing(folder, name) as part:
@@ -95,6 +98,7 @@ def _for_machines(record: Record, rows: Rows) -> Record:
         )
         for name, described in record["inputs"].items()
     }
+
     plan = {name: value for name, value in record["plan"].items() if name != "states"}
     weights = {name: record["weights"][name] for name in ("name", "sha256", "licence")}
     return dict(

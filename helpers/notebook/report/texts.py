@@ -64,6 +64,7 @@ def facts(record: Record, plan: Plan, p: Params) -> dict[str, str]:
     width, height = plan.size
     seconds = float(plan.duration)
     taken = sum(step["all"] for step in record["seconds"].values())
+
     weights = record["weights"]
     return {
         "Frames": f"{plan.frames}: {redrawn} re-drawn, {passed} passed through",
