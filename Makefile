@@ -1,28 +1,50 @@
-# make demo   environment, then the three notebooks on the bundled sample -> runs/demo
-# make test   environment, then the test suite
-# make lint   ruff
+# make demo        environment, then the three notebooks on the bundled sample -> runs/demo
+# make test        environment, then the test suite
+# make fast        the part of it that takes less than two minutes
+# make lint        ruff, and notebooks without outputs
+# make types       mypy on helpers/
+# make lab         JupyterLab in the environment
+# make reference   the gfpgan package and NIQE (Python < 3.13)
+# make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
 # make colab REPO=owner/name   Colab's badges and first cells point to your repository
 PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
+PIP = $(BIN)/python -m pip install --quiet
 INSTALLED = $(VENV)/.installed
+DEV = $(VENV)/.installed-dev
+REFERENCE = $(VENV)/.installed-reference
 
-.PHONY: demo test lint notebooks colab clean
+.PHONY: demo test fast lint types lab reference notebooks colab clean
 
 demo: $(INSTALLED)
-	$(BIN)/python -m helpers run notebooks/sample/astronaut.mp4 notebooks/sample/speech.flac --out runs/demo
+	$(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
 	@echo "Watch runs/demo/lipsync.mp4 and runs/demo/restored.mp4; the executed notebooks lie beside them."
 
-test: $(INSTALLED) $(VENV)/.installed-dev
+test: $(DEV)
+	@$(MAKE) reference || echo "the reference packages could not be installed: their tests are skipped"
 	$(BIN)/python -m pytest
 
-lint: $(VENV)/.installed-dev
+fast: $(DEV)
+	$(BIN)/python -m pytest -m "not slow"
+
+lint: $(DEV)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
+	$(BIN)/nbstripout --verify --keep-id notebooks/*.ipynb
 
-# the notebooks' cells that are made from helpers: parameters, first cell, Colab's badge
+types: $(DEV)
+	$(BIN)/mypy
+
+lab: $(INSTALLED)
+	$(PIP) --editable '.[lab]'
+	$(BIN)/jupyter lab --notebook-dir .
+
+reference: $(REFERENCE)
+
 notebooks: $(INSTALLED)
 	$(BIN)/python -c "from helpers.notebook.runner import refresh; refresh()"
+	$(BIN)/lipsync params > docs/parameters.md
 
 # where the notebooks are published: make colab REPO=owner/name
 colab:
@@ -30,16 +52,20 @@ colab:
 	sed -i 's|^REPOSITORY = "[^"]*"|REPOSITORY = "$(REPO)"|' helpers/notebook/colab.py
 	$(MAKE) notebooks
 
-# basicsr's isolated build would fetch a second torch, so builds are not isolated and their tools come first
 $(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --upgrade pip setuptools wheel
-	$(BIN)/python -m pip install --quiet --no-build-isolation -r requirements.txt
-	$(BIN)/python -m pip install --quiet --no-build-isolation --no-deps -e .
+	$(PIP) --upgrade pip
+	$(PIP) --requirement requirements.txt --editable .
 	touch $@
 
-$(VENV)/.installed-dev: $(INSTALLED) requirements-dev.txt
-	$(BIN)/python -m pip install --quiet -r requirements-dev.txt
+$(DEV): $(INSTALLED)
+	$(PIP) --editable '.[dev]'
+	touch $@
+
+# basicsr's isolated build would fetch a second torch, so it is not isolated and its tools come first
+$(REFERENCE): $(INSTALLED)
+	$(PIP) setuptools wheel
+	$(PIP) --no-build-isolation --editable '.[reference]'
 	touch $@
 
 clean:

@@ -1,21 +1,29 @@
-"""Install what is missing, with the standard library alone: for a fresh kernel such as Colab's.
+"""Install what is missing or too old, for a fresh kernel such as Colab's. Imports nothing slow.
 
-A package that is there already is left as it is, so Colab's own torch stays.
+What is new enough stays as it is, also where it is newer than pyproject.toml asks for, so Colab's own
+torch and OpenCV stay. Extras such as ``reference`` are never installed: no notebook needs them.
 """
 
 from __future__ import annotations
 
-import re
 import subprocess
 import sys
-from importlib.metadata import PackageNotFoundError, version
+import tomllib
+from importlib.metadata import PackageNotFoundError, packages_distributions, version
 from pathlib import Path
 
 from .errors import LipSyncError
 
-REQUIREMENTS = Path(__file__).resolve().parent.parent / "requirements.txt"
-# basicsr's isolated build would fetch a second torch; without isolation its build needs these first.
-BUILD_TOOLS = ["setuptools", "wheel"]
+try:
+    from packaging.requirements import Requirement
+    from packaging.version import Version
+except ImportError:  # pip brings its own
+    from pip._vendor.packaging.requirements import Requirement  # type: ignore[assignment]
+    from pip._vendor.packaging.version import Version  # type: ignore[assignment]
+
+PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
+# Of the running kernel, which they cannot be replaced under. The form works with ipywidgets 7 and 8.
+KERNEL = ("ipykernel", "ipywidgets")
 # Each is OpenCV; a second one beside the first breaks both.
 OPENCV = (
     "opencv-python",
@@ -25,35 +33,68 @@ OPENCV = (
 )
 
 
-def _installed(name: str) -> bool:
-    try:
-        return bool(version(name))
-    except PackageNotFoundError:
-        return False
-
-
 def missing() -> list[str]:
-    """Lines of requirements.txt whose package is not installed, for this version of Python."""
+    """Requirements of the project that are not installed or too old, as pip takes them."""
     lines = []
-    for line in REQUIREMENTS.read_text().splitlines():
-        requirement, _, marker = line.partition("#")[0].partition(";")
-        if not requirement.strip():
+    for text in _dependencies():
+        requirement = Requirement(text)
+        if requirement.marker and not requirement.marker.evaluate():
             continue
-        if "python_version" in marker and sys.version_info >= (3, 13):
-            continue
-        name = re.split(r"[<>=!~\[ ]", requirement.strip())[0]
-        if not any(map(_installed, OPENCV if name in OPENCV else (name,))):
-            lines.append(requirement.strip())
+
+        name, installed = _installed(requirement.name)
+        if installed is None:
+            lines.append(f"{requirement.name}{requirement.specifier}")
+        elif name not in KERNEL and _too_old(installed, requirement):
+            lines.append(f"{name}{requirement.specifier}")
     return lines
 
 
 def ensure() -> list[str]:
-    """Install the missing packages with pip; returns what was missing. Raises LipSyncError if pip fails."""
+    """Install what is missing with pip; returns what that was.
+
+    Raises LipSyncError if pip fails, or if a package was replaced that the kernel had loaded before.
+    """
     lines = missing()
-    for arguments in (BUILD_TOOLS, ["--no-build-isolation", *lines]) if lines else ():
-        if subprocess.run([sys.executable, "-m", "pip", "install", "-q", *arguments]).returncode:
-            raise LipSyncError(
-                f"pip could not install {', '.join(lines)} (its own message is above); is there a network? Else install"
-                " what requirements.txt names beforehand"
-            )
+    if not lines:
+        return []
+
+    loaded = [name for name in (Requirement(line).name for line in lines) if _is_loaded(name)]
+    command = [sys.executable, "-m", "pip", "install", "-q", *lines]
+    if subprocess.run(command).returncode:
+        raise LipSyncError(
+            f"pip could not install {', '.join(lines)} (its own message is above);"
+            " is there a network? Else install what requirements.txt names beforehand"
+        )
+
+    if loaded:
+        raise LipSyncError(
+            f"{', '.join(loaded)} was upgraded, but this kernel has loaded the earlier version;"
+            " restart the kernel (Colab: Runtime, Restart session) and run this cell again"
+        )
     return lines
+
+
+def _dependencies() -> list[str]:
+    if not PROJECT.is_file():  # installed as a package, and its dependencies with it
+        return []
+    return tomllib.loads(PROJECT.read_text(encoding="utf-8"))["project"]["dependencies"]
+
+
+def _installed(name: str) -> tuple[str, Version | None]:
+    """Name and version of the package that fills a requirement, None if there is none."""
+    for candidate in OPENCV if name in OPENCV else (name,):
+        try:
+            return candidate, Version(version(candidate))
+        except PackageNotFoundError:
+            continue
+    return name, None
+
+
+def _too_old(installed: Version, requirement: Requirement) -> bool:
+    floors = [part.version for part in requirement.specifier if part.operator in (">=", "~=", "==")]
+    return any(installed < Version(floor) for floor in floors)
+
+
+def _is_loaded(name: str) -> bool:
+    modules = packages_distributions().items()
+    return any(name in packages and module in sys.modules for module, packages in modules)

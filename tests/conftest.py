@@ -19,6 +19,14 @@ from helpers.face.detect import DETECTORS, box_detection
 from helpers.networks.wav2lip import Wav2Lip
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests on real clips and whole notebooks are slow, whether they say so or not."""
+    for item in items:
+        on_real_clips = "clips" in getattr(item, "fixturenames", ())
+        if on_real_clips or item.get_closest_marker("notebook"):
+            item.add_marker("slow")
+
+
 @pytest.fixture(scope="session")
 def clips() -> Path:
     folder = Path(os.environ.get("LIPSYNC_TEST_CLIPS", "nowhere"))

@@ -2,15 +2,21 @@
 
 import subprocess
 import zlib
+from fractions import Fraction
 from pathlib import Path
 
 import numpy as np
 import torch
 
 from helpers import media, params
+from helpers.engines.base import MouthBatch
+from helpers.engines.compact import draw_maps
+from helpers.face.detect import detect_in_frame
+from helpers.face.square import crop_square, square_matrix
+from helpers.networks.compact import CompactWav2Lip
 
-SAMPLE_VIDEO = str(params.SAMPLE / "astronaut.mp4")
-SAMPLE_SPEECH = str(params.SAMPLE / "speech.flac")
+SAMPLE_VIDEO = str(params.SAMPLE / "photograph.mp4")
+SAMPLE_SPEECH = str(params.SAMPLE / "voice.flac")
 FACE_BOX = "40,20,120,110"  # in clips of ``made_clip``
 
 
@@ -91,3 +97,30 @@ def fill(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         else:
             filled[key] = 1 + 0.1 * noise if key.endswith(".weight") else 0.1 * noise
     return filled
+
+
+def draw_batch(
+    net: CompactWav2Lip,
+    codes: np.ndarray,
+    faces: np.ndarray,
+    precision: torch.dtype = torch.float32,
+    passes: int = 3,
+    neutral: np.ndarray | None = None,
+    **values: np.ndarray,
+) -> np.ndarray:
+    """``draw_maps`` of codes ``(B, 8)`` on faces ``(B, 96, 96, 3)``; ``neutral`` may be one for all."""
+    if neutral is not None:
+        values["neutral"] = np.broadcast_to(neutral, codes.shape).copy()
+    return draw_maps(net, MouthBatch(faces, codes, **values), precision, passes)
+
+
+def picture() -> np.ndarray:
+    y, x = np.mgrid[0:200, 0:240]
+    return np.stack([(x * y // 40) % 256, (3 * x + y) % 256, (x * 2 + y * 5) % 256], -1).astype(
+        np.uint8
+    )
+
+
+def sample_face():
+    frame = next(media.read_frames(SAMPLE_VIDEO, Fraction(25)))
+    return crop_square(frame, square_matrix(detect_in_frame(frame)[0, 5:].reshape(5, 2), 96), 96)

@@ -1,4 +1,4 @@
-"""Everything that can be wrong with an input: one line, exit status 2, nothing left under a final name."""
+"""Everything that can be wrong with an input: one line, exit status 2, no half-written result."""
 
 import errno
 import os
@@ -83,6 +83,10 @@ CASES = {
     "unknown value": (lambda f: dict(fill="pingpog"), "did you mean pingpong"),
     "impossible crop": (lambda f: dict(crop="0,0,4000,10"), "crop=0,0,4000,10"),
     "impossible box": (lambda f: dict(box="0,0,4000,10"), "box=0,0,4000,10"),
+    "crop of no numbers": (lambda f: dict(crop="nan,0,10,10"), "crop=nan,0,10,10"),
+    "pads of no numbers": (lambda f: dict(pads="nan,0,0,0"), "pads=nan,0,0,0"),
+    "quality without end": (lambda f: dict(crf="inf"), "crf=inf"),
+    "size of no digits": (lambda f: dict(output_size="²00"), "output_size=²00"),
     "weights missing": (lambda f: dict(checkpoint=f / "none.pth"), "none.pth"),
     "weights not fetched": (lambda f: dict(checkpoint="wav2lip"), "weights fetch wav2lip"),
     "weights cut off": (lambda f: dict(checkpoint=cut_off(f)), "cut.safetensors is damaged"),
@@ -111,16 +115,28 @@ def test_bad_input_is_one_line(tmp_path, name):
         video=made_clip(tmp_path / "good.mkv", "25", 0.4),
         audio=write_wave(tmp_path / "good.wav", tone(0.4)),
     )
-    before = set(tmp_path.rglob("*"))
-    values = (
-        good | dict(run_dir=tmp_path / "run", box=FACE_BOX, checkpoint="compact") | make(tmp_path)
-    )
-    made = set(tmp_path.rglob("*")) - before
+    usual = dict(run_dir=tmp_path / "run", box=FACE_BOX, checkpoint="compact")
+    values = good | usual | make(tmp_path)
+    inputs = set(tmp_path.rglob("*"))
+
     with pytest.raises(LipSyncError, match=words) as caught:
         run.lipsync(params.build(**values))
     assert caught.value.exit_status == 2 and "\n" not in str(caught.value)
-    left = {p.name for p in set(tmp_path.rglob("*")) - before - made if p.is_file()}
+
+    left = {path.name for path in set(tmp_path.rglob("*")) - inputs if path.is_file()}
     assert left <= {"run.json"}
+
+
+def test_a_gpu_that_is_not_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    values = dict(
+        video=made_clip(tmp_path / "a.mkv", "25", 0.4),
+        audio=write_wave(tmp_path / "a.wav", tone(0.4)),
+    )
+    p = params.build(**values, run_dir=tmp_path / "run", device="cuda", checkpoint="compact")
+    with pytest.raises(LipSyncError, match="device=cuda: torch finds no GPU here") as caught:
+        run.lipsync(p)
+    assert caught.value.exit_status == 2 and not list(tmp_path.rglob("lipsync.mp4"))
 
 
 def test_a_folder_of_another_input(tmp_path):
@@ -144,7 +160,8 @@ def test_a_full_disk(tmp_path, monkeypatch, where):
     def full(*args, **more):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    monkeypatch.setattr(*((np, "savez") if where == "plan" else (media, "join_videos")), full)
+    owner, name = {"plan": (np, "savez"), "join": (media, "join_videos")}[where]
+    monkeypatch.setattr(owner, name, full)
     p = params.build(**values, run_dir=tmp_path / "run", box=FACE_BOX, checkpoint="compact")
     with pytest.raises(LipSyncError, match="disk is full.*run") as caught:
         run.lipsync(p)
@@ -152,7 +169,9 @@ def test_a_full_disk(tmp_path, monkeypatch, where):
 
 
 def test_what_ffmpeg_says_of_a_full_disk_is_understood(tmp_path):
-    words = "[out#0/mp4 @ 0x1] Error writing trailer: No space left on device\nConversion failed!"  # of ffmpeg 7
+    words = (  # of ffmpeg 7
+        "[out#0/mp4 @ 0x1] Error writing trailer: No space left on device\nConversion failed!"
+    )
     with pytest.raises(OSError) as caught:
         give_up(tmp_path / "a.part.mp4", tmp_path / "a.mp4", words)
     assert caught.value.errno == errno.ENOSPC

@@ -7,7 +7,6 @@ import re
 import subprocess
 import sys
 import types
-from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import nbformat
@@ -16,7 +15,7 @@ import pytest
 import torch
 from support import SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, spoken_clip, tone, write_wave
 
-from helpers import checkpoints, errors, install, media, params
+from helpers import checkpoints, media, params
 from helpers.measure.bench import bench
 from helpers.notebook import colab, runner
 
@@ -137,10 +136,6 @@ def test_evaluate_without_a_run_is_told(tmp_path):
     assert done.returncode == 2 and "no run folder" in done.stderr
 
 
-def test_readme_lists_every_parameter():
-    assert params.markdown_table() in (params.ROOT / "README.md").read_text()
-
-
 def test_silence_and_digital_zero_make_a_video(tmp_path):
     from helpers import run
 
@@ -247,27 +242,3 @@ def test_bench_measures_every_stage(tmp_path):
         "peak_memory_last_to_first",
         "upstream_fp32_to_fastest",
     }
-
-
-def test_a_package_that_pip_cannot_install_is_named_in_one_line(tmp_path, monkeypatch):
-    listed = tmp_path / "requirements.txt"
-    listed.write_text("numpy>=1.26\nlipsync-no-such-package>=1\n")
-    monkeypatch.setattr(install, "REQUIREMENTS", listed)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    with pytest.raises(errors.LipSyncError, match="lipsync-no-such-package.*network") as caught:
-        install.ensure()
-    assert "\n" not in str(caught.value)
-
-
-@pytest.mark.parametrize("name", install.OPENCV)
-def test_any_opencv_will_do(name, tmp_path, monkeypatch):
-    def version(asked):
-        if asked != name:
-            raise PackageNotFoundError(asked)
-        return "4.12"
-
-    listed = tmp_path / "requirements.txt"
-    listed.write_text("opencv-python>=4.11,<5\nlibrosa>=0.10.2\n")
-    monkeypatch.setattr(install, "REQUIREMENTS", listed)
-    monkeypatch.setattr(install, "version", version)
-    assert install.missing() == ["librosa>=0.10.2"]

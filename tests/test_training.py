@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 import torch
 from scipy.signal import correlate
-from support import spoken_clip, tone
+from support import draw_batch, spoken_clip, tone
 from torch.nn import functional as F
 
 from helpers import checkpoints
 from helpers.__main__ import main
 from helpers.engines.blend import apply_maps
-from helpers.engines.compact import generate
 from helpers.errors import InputError, WeightsError
 from helpers.networks.codes import MEL_MARGIN
 from helpers.networks.compact import network_input
@@ -498,7 +497,7 @@ def test_what_is_evaluated_is_what_a_run_draws(prepared):
         net, clips.windows(clips.train[0], np.arange(3, 4), margin=MEL_MARGIN), 120.0
     )
     own = neutral_code(net, encode_faces(net, face))
-    maps = generate(net, told, face, precision, 3, own=own)
+    maps = draw_batch(net, told, face, precision, 3, neutral=own)
     expected = apply_maps(face[0], maps[0], np.eye(2, 3), None)
     assert (
         np.array_equal(evaluation.draw(net, told, face)[0], expected)

@@ -22,10 +22,10 @@ from ..plan.plan import Plan
 class MouthBatch:
     """B faces to re-draw; what is not given is zero.
 
-    faces ``uint8 (B, 96, 96, 3)`` RGB; sound ``float32 (B, ...)``, what the engine's ``sound`` gives;
-    pauses ``float32 (B,)``, 0 in speech to 1 in a pause; neutral ``float32 (B, 8)``, each person's own
-    mean mouth code; from_donor ``bool (B,)``: the face has a donor's mouth already; is_photo
-    ``bool (B,)``: a mouth that is not seen to move.
+    faces ``uint8 (B, 96, 96, 3)`` RGB; sound ``float32 (B, ...)``, what the engine's ``sound``
+    gives; pauses ``float32 (B,)``, 0 in speech to 1 in a pause; neutral ``float32 (B, 8)``, each
+    person's own mean mouth code; from_donor ``bool (B,)``: the face has a donor's mouth already;
+    is_photo ``bool (B,)``: a mouth that is not seen to move.
     """
 
     faces: np.ndarray
@@ -67,9 +67,9 @@ class MouthBatch:
 class Engine(Protocol):
     """A lip-sync network in use.
 
-    ``alignment`` is the mel alignment that "auto" stands for, ``look_ahead`` the seconds of the source
-    in which faces are followed even where less is shown, ``code_network`` the network whose mouth codes
-    are planned, None where there is nothing to plan.
+    ``alignment`` is the mel alignment that "auto" stands for, ``look_ahead`` the seconds of the
+    source in which faces are followed even where less is shown, ``code_network`` the network whose
+    mouth codes are planned, None where there is nothing to plan.
     """
 
     alignment: ClassVar[str]
@@ -78,7 +78,7 @@ class Engine(Protocol):
     code_network: CompactWav2Lip | None
 
     def sound(self, plan: Plan, numbers: Sequence[int]) -> np.ndarray:
-        """What the network is given of the sound at output frames, ``float32 (len(numbers), ...)``."""
+        """What the network hears of some output frames, ``float32 (len(numbers), ...)``."""
 
     def face(self, frame: np.ndarray, plan: Plan, n: int) -> np.ndarray:
         """What the network sees of output frame ``n``, ``uint8 (96, 96, 3)`` RGB."""

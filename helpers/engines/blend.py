@@ -1,6 +1,7 @@
 """Patch -> frame: where the drawn mouth goes, how it fades out, how its colour is matched.
 
-Everything happens in the smallest rectangle around the face, so the cost does not grow with the frame.
+Everything happens in the smallest rectangle around the face, so the cost does not grow with the
+frame.
 """
 
 from __future__ import annotations
@@ -17,8 +18,9 @@ def apply_maps(
 ) -> np.ndarray:
     """Warp and paint a face of a frame at the frame's own resolution; returns a new frame.
 
-    ``maps`` ``float32 (6, 96, 96)`` of ``CompactWav2Lip``, ``matrix`` ``(2, 3)`` frame -> crop, ``landmarks``
-    ``(5, 2)`` for the mask, or None to use the whole square. Pixels where the mask is 0 stay as they are.
+    ``maps`` ``float32 (6, 96, 96)`` of ``CompactWav2Lip``, ``matrix`` ``(2, 3)`` frame -> crop,
+    ``landmarks`` ``(5, 2)`` for the mask, or None to use the whole square. Pixels where the mask is
+    0 stay as they are.
     """
     height, width = frame.shape[:2]
     if landmarks is None:
@@ -49,7 +51,7 @@ def apply_maps(
 
 
 def paste_box(frame: np.ndarray, patch: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
-    """Upstream's hard paste, bit for bit (``inference.py``): patch ``float (96, 96, 3)`` in [0, 1] into a box."""
+    """Upstream's hard paste of a patch ``float (96, 96, 3)`` in [0, 1] into a box, bit for bit."""
     x1, y1, x2, y2 = box
     result = frame.copy()
     result[y1:y2, x1:x2] = cv2.resize(
@@ -61,7 +63,7 @@ def paste_box(frame: np.ndarray, patch: np.ndarray, box: tuple[int, int, int, in
 def paste_feathered(
     frame: np.ndarray, patch: np.ndarray, box: tuple[int, int, int, int], landmarks: np.ndarray
 ) -> np.ndarray:
-    """Patch ``float (96, 96, 3)`` in [0, 1] into a box through the mask, its colour matched on the mask's edge."""
+    """A patch ``float (96, 96, 3)`` in [0, 1] pasted through the mask, its colour matched."""
     x1, y1, x2, y2 = box
     made = cv2.resize(
         patch.astype(np.float32) * 255, (x2 - x1, y2 - y1), interpolation=cv2.INTER_CUBIC
@@ -77,7 +79,7 @@ def match_colour(made: np.ndarray, part: np.ndarray, mask: np.ndarray) -> np.nda
 
 
 def _box_fade(width: int, height: int) -> np.ndarray:
-    """1 inside a rectangle, fading to 0 at its left, right and lower edge: no mask ends in a hard line."""
+    """1 inside a rectangle, fading to 0 at its left, right and lower edge."""
     across = np.minimum(np.arange(width), np.arange(width)[::-1]) / max(1, 0.1 * width)
     down = np.arange(height)[::-1] / max(1, 0.1 * height)
     return np.clip(np.minimum(across[None], down[:, None]), 0, 1).astype(np.float32)

@@ -1,9 +1,9 @@
-"""The compact engine: the compact network in a closed loop, its maps applied at the frame's resolution.
+"""The compact engine: a closed loop, its maps applied at the frame's resolution.
 
 Each pass draws the face that the last one left. Before a pass the face encoder looks how the mouth
-stands, and what it lacks of the wanted code is added to the target code. So a pass takes away what the
-last one left of the source's mouth, and faces that move little are asked for more. The passes' maps are
-chained: the frame itself is warped once.
+stands, and what it lacks of the wanted code is added to the target code. So a pass takes away what
+the last one left of the source's mouth, and faces that move little are asked for more. The passes'
+maps are chained: the frame itself is warped once.
 """
 
 from __future__ import annotations
@@ -59,8 +59,8 @@ def greenest(faces: torch.Tensor) -> torch.Tensor:
 class ClosedLoop:
     """One batch on its way through the passes.
 
-    spoken ``(B, 8)``: what the speech asks for; wanted: the same on this person's mouth; target: what the
-    next pass is given; maps ``(B, 6, 96, 96)``: what has been drawn so far.
+    spoken ``(B, 8)``: what the speech asks for; wanted: the same on this person's mouth; target:
+    what the next pass is given; maps ``(B, 6, 96, 96)``: what has been drawn so far.
     """
 
     def __init__(self, net: CompactWav2Lip, batch: MouthBatch, precision: torch.dtype):
@@ -80,7 +80,7 @@ class ClosedLoop:
         return torch.from_numpy(values).to(self.device, non_blocking=True)
 
     def _pass(self, faces: torch.Tensor, target: torch.Tensor) -> torch.Tensor:
-        """Maps for faces ``(B, 3, 96, 96)`` and target codes: bent below the brows, paint not green."""
+        """Maps for faces ``(B, 3, 96, 96)``: bent below the brows only, paint not green."""
         with torch.autocast(
             self.device.type, self.precision, enabled=self.precision != torch.float32
         ):
@@ -110,7 +110,7 @@ class ClosedLoop:
         self.maps[rows] = chain_maps(self.maps[rows], self._pass(now, self.target[rows]))
 
     def close_in_pauses(self) -> None:
-        """Up to three passes of flow alone, as long as the face encoder does not see the mouth shut."""
+        """Up to three passes of flow alone, until the face encoder finds the mouth shut."""
         rows = np.flatnonzero((self.batch.pauses > 0) & ~self.batch.from_donor)
         if not len(rows):
             return
@@ -126,7 +126,7 @@ class ClosedLoop:
             self.maps[rows] = chain_maps(self.maps[rows], more)
 
     def widen_photographs(self) -> None:
-        """Photographs move further; a broad smile keeps its own teeth and is painted in pauses only."""
+        """Photographs move further; a broad smile is painted in pauses only."""
         rows = self.is_photo
         if not rows.any():
             return
@@ -148,8 +148,8 @@ def draw_maps(
 ) -> np.ndarray:
     """A batch whose sound is mouth codes ``float32 (B, 8)`` -> its maps ``float32 (B, 6, 96, 96)``.
 
-    The network goes ``passes`` times over a face, once more over a photograph, once over a face with a
-    donor's mouth; in pauses more passes shut the mouth.
+    The network goes ``passes`` times over a face, once more over a photograph, once over a face
+    with a donor's mouth; in pauses more passes shut the mouth.
     """
     loop = ClosedLoop(net, batch, precision)
     loop.first_pass()

@@ -23,8 +23,8 @@ ECC_BLUR = 3  # px of the grey square
 class DonorMouth(NamedTuple):
     """A mouth to put into other frames.
 
-    grey ``uint8 (160, 160)``: the square of its face, matrix ``(2, 3)``: frame -> that square, picture:
-    the part of the frame around the mouth, with the place x, y of its corner.
+    grey ``uint8 (160, 160)``: the square of its face, matrix ``(2, 3)``: frame -> that square,
+    picture: the part of the frame around the mouth, with the place x, y of its corner.
     """
 
     grey: np.ndarray
@@ -47,10 +47,10 @@ def cut_donor_mouth(frame: np.ndarray, landmarks: np.ndarray) -> DonorMouth:
 
 
 def aligned(grey: np.ndarray, donor: np.ndarray, ring: np.ndarray) -> np.ndarray | None:
-    """Affine map ``float32 (2, 3)`` from one grey square to the donor's, so that nose and chin meet.
+    """Affine map ``float32 (2, 3)`` from one grey square to the donor's: nose and chin meet.
 
-    What counts is the ``ring`` around the mouth. By ECC (Evangelidis and Psarakis, 2008); None where it
-    does not converge or the faces are too little alike.
+    What counts is the ``ring`` around the mouth. By ECC (Evangelidis and Psarakis, 2008); None
+    where it does not converge or the faces are too little alike.
     """
     start = np.eye(2, 3, dtype=np.float32)
     ends = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, ECC_STEPS, ECC_CHANGE)
@@ -97,7 +97,7 @@ def lend_mouth(frame: np.ndarray, landmarks: np.ndarray, mouth: DonorMouth) -> n
 def donor_mouths(
     plan: Plan, video: str, start: int, stop: int, track: int
 ) -> dict[int, DonorMouth]:
-    """The mouths that output frames start to stop of a layer are lent in one track, by source frame."""
+    """The mouths lent to output frames start to stop in one track, by source frame."""
     in_track = plan.faces.track[plan.source[start:stop]] == track
     wanted = plan.donors[0, start:stop][in_track]
     wanted = np.unique(wanted[wanted >= 0])
@@ -111,7 +111,7 @@ def donor_mouths(
 def with_donor_mouth(
     frame: np.ndarray, plan: Plan, n: int, mouths: dict[int, DonorMouth]
 ) -> np.ndarray | None:
-    """Output frame ``n`` with the mouth that it is lent; None where there is none, or none that fits."""
+    """Output frame ``n`` with its donor's mouth; None where there is none that fits."""
     mouth = mouths.get(int(plan.donors[0, n]))
     if mouth is None:
         return None

@@ -1,4 +1,4 @@
-"""Upstream's engine: Wav2Lip's 96x96 picture of a face, pasted into the box that it was cut from."""
+"""Upstream's engine: Wav2Lip's picture of a face, pasted into the box it was cut from."""
 
 from __future__ import annotations
 
@@ -26,8 +26,8 @@ def draw_pictures(
 ) -> np.ndarray:
     """Mel windows ``float32 (B, 80, 16)`` and RGB faces ``uint8 (B, 96, 96, 3)`` -> drawn faces.
 
-    ``float32 (B, 96, 96, 3)`` RGB in [0, 1]. Each face is both target and reference, and the network
-    computes in BGR, as in Wav2Lip's ``inference.py``.
+    ``float32 (B, 96, 96, 3)`` RGB in [0, 1]. Each face is both target and reference, and the
+    network computes in BGR, as in Wav2Lip's ``inference.py``.
     """
     device = next(net.parameters()).device
     pixels = to_pixels(net, faces[..., ::-1].copy())

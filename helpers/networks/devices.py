@@ -10,11 +10,13 @@ from typing import TypeVar
 
 import torch
 
-from ..errors import RunError
+from ..errors import ParameterError, RunError
 
 
 def choose_device(name: str) -> torch.device:
-    """ "auto" takes CUDA where there is one."""
+    """ "auto" takes CUDA where there is one. Raises ParameterError for a GPU that is not there."""
+    if name == "cuda" and not torch.cuda.is_available():
+        raise ParameterError("device=cuda: torch finds no GPU here; use device=auto or device=cpu")
     return torch.device(
         ("cuda" if torch.cuda.is_available() else "cpu") if name == "auto" else name
     )

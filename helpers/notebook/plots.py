@@ -327,9 +327,9 @@ def network_input(view: dict[str, np.ndarray], n: int) -> Figure:
 
 def network_view(view: dict[str, np.ndarray], n: int) -> Figure:
     """What the network answers for one frame (``render.preview``'s result)."""
-    seen, patch = view["seen"], view["patch"]
-    if patch.shape[0] != 6:
-        change = np.abs(patch - seen / 255.0).mean(axis=2)
+    seen, patch = view["seen"], view["maps"]
+    if patch is None:
+        change = np.abs(view["drawn"] - seen / 255.0).mean(axis=2)
         return strip([seen, change, view["drawn"]], [f"frame {n}", "change", "drawn face, 96 x 96"])
     figure, axes = plt.subplots(1, 5, figsize=(SHEET_WIDTH, 3), layout="constrained")
     axes[0].imshow(seen)

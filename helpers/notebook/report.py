@@ -22,9 +22,10 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from .. import checkpoints, params, run
+from ..engines.base import Engine
+from ..engines.load import load_engine
 from ..errors import RunError
 from ..measure.table import flicker_curves, measure_run
-from ..networks.devices import choose_device
 from ..params import Params
 from ..plan.geometry import source_pictures
 from ..plan.plan import Plan, load_plan
@@ -148,7 +149,6 @@ def write(run_dir: str | os.PathLike, rows: list[dict[str, Any]] | None = None) 
         )
     run.check(run_dir, run.PAGE, run.TABLE)
     used = record["weights"]
-    net = checkpoints.load(used["path"])
     if checkpoints.sha256(used["path"]) != used["sha256"]:
         raise RunError(
             f"{used['path']} has changed since {run_dir} was made; run notebook 02 with this run_dir again"
@@ -156,11 +156,11 @@ def write(run_dir: str | os.PathLike, rows: list[dict[str, Any]] | None = None) 
     p = params.build(
         **{name: value for name, value in record["parameters"].items() if name in params.FIELDS}
     )
-    net = net.to(choose_device(p.device))
+    engine = load_engine(checkpoints.locate(used["path"]), p)
     plan = load_plan(Path(run_dir, "plan.npz"))
     rows = measure_run(run_dir) if rows is None else rows
     page = _page(
-        Path(run_dir), record, plan, p, _pictures(Path(run_dir), record, plan, p, net), rows
+        Path(run_dir), record, plan, p, _pictures(Path(run_dir), record, plan, engine), rows
     )
     table = json.dumps(_for_machines(record, rows), indent=2, allow_nan=False)
     for name, text in {run.TABLE: table, run.PAGE: page}.items():
@@ -191,7 +191,7 @@ def _name(facts: dict[str, Any]) -> str:
     return os.path.basename(facts["path"])
 
 
-def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net) -> dict[str, str]:
+def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, engine: Engine) -> dict[str, str]:
     """Data URIs: the first frame of each video by its name, the figures by their section (those of a
     face are missing if no frame has one, those of lent mouths if there are none)."""
     source = record["inputs"]["video"]["path"]
@@ -212,7 +212,7 @@ def _pictures(run_dir: Path, record: dict[str, Any], plan: Plan, p: Params, net)
     strip |= {
         name: run.frames_of(run_dir / run.OUTPUTS[name], plan, chosen) for name in record["results"]
     }
-    view = run.preview(plan, source, net, p, middle)
+    view = run.preview(plan, source, engine, middle)
     if (plan.donors[0] >= 0).any():
         made["mouths"] = png(plots.own_mouths(plan, view, middle))
     return made | dict(

@@ -34,7 +34,7 @@ def run_all(
         run_dir=os.path.abspath(run_dir),
     )
     checked = params.build(**given)
-    with disk_full_told(run_dir):
+    with run.locked(run_dir), disk_full_told(run_dir):
         run.open_folder(checked)
         for notebook in NOTEBOOKS:
             execute(

@@ -71,15 +71,11 @@ def _is_media(path: str) -> None:
         media.probe(os.path.expanduser(path))
 
 
-# what is wrong with a text that ``params.build`` takes, known before a run looks at it
+# what is wrong with a value that ``params.build`` takes, known before a run looks at it
 CHECKS: dict[str, Callable[[str], object]] = {
     "video": _is_media,
     "audio": _is_media,
-    "box": lambda text: text and params.numbers("box", text, 4),
-    "pads": lambda text: params.numbers("pads", text, 4),
     "checkpoint": checkpoints.locate,
-    "fps": params.frame_rate,
-    "output_size": lambda text: params.output_geometry(text, "keep", 640, 480),
 }
 
 
@@ -201,12 +197,12 @@ class Form(ipywidgets.VBox):
     def preview(self) -> dict[str, str]:
         """The frame in the middle of those that are re-drawn, before and after, as a picture."""
         p = self.params()
-        record, plan, net = run.prepare(p)
+        record, plan, engine = run.prepare(p, save=False)
         drawn = plan.redrawn.nonzero()[0]
         if not len(drawn):
             raise RunError("no frame has a face, so every frame would pass through as it is")
         n = int(drawn[len(drawn) // 2])
-        view = run.preview(plan, record["inputs"]["video"]["path"], net, p, n)
+        view = run.preview(plan, record["inputs"]["video"]["path"], engine, n)
         self._progress(f"frame {n} of {plan.frames}", 1, 1)
         x1, y1, x2, y2 = face_rectangle(plan, n)
         frames = [view["source"], view["made"]]

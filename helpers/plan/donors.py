@@ -33,7 +33,7 @@ DONOR_BYTES = 256 << 20  # of memory, for the pictures of mouths that may be len
 
 
 class Candidates(NamedTuple):
-    """Frames of one track that may lend: their numbers ``(K,)`` and squares ``uint8 (K, 96, 96, 3)``."""
+    """Frames of a track that may lend: numbers ``(K,)``, squares ``uint8 (K, 96, 96, 3)``."""
 
     frames: np.ndarray
     squares: np.ndarray
@@ -102,7 +102,7 @@ def choose_donors(
 def spoken_codes(
     net: CompactWav2Lip, candidates: Candidates, sound: OwnSound | None
 ) -> np.ndarray | None:
-    """What the clip's own sound asks of each candidate's mouth, ``(K, 9)``; None if it is not theirs."""
+    """What the clip's own sound asks of each mouth, ``(K, 9)``; None if it is not theirs."""
     if sound is None:
         return None
 

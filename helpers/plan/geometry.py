@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 import cv2
 import numpy as np
 
-from .. import media, params
+from .. import media, parsing
 from ..face.square import (
     FACE_SIZE,
     padded_box,
@@ -71,6 +71,6 @@ def scaled_pictures(plan: Plan, video: str, source: Sequence[int]) -> Iterator[n
 
 
 def box_pads(p: Params) -> tuple[int, int, int, int]:
-    """Pads (top, bottom, left, right); none for a box given by hand, as in Wav2Lip's ``inference.py``."""
-    pads = tuple(int(v) for v in params.numbers("pads", p.pads, 4))
+    """Pads (top, bottom, left, right); none for a box given by hand, as upstream does."""
+    pads = parsing.box_pads(p.pads)
     return (0, 0, 0, 0) if p.box else pads

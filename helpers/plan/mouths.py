@@ -24,7 +24,7 @@ from .speech import Speech
 
 @dataclass(frozen=True)
 class Clip:
-    """A source clip as a run shows it: source ``int32 (N,)``, scale: result's over source's pixels."""
+    """A clip as a run shows it: source ``int32 (N,)``, scale: result's over source's pixels."""
 
     video: str
     fps: Fraction
@@ -36,7 +36,7 @@ class Clip:
 def plan_mouths(
     clip: Clip, tracks: list[FaceTrack], speech: Speech, net: CompactWav2Lip, lend: bool
 ) -> tuple[list[FaceTrack], np.ndarray]:
-    """The tracks with everybody's neutral code, and donors ``int32 (tracks, N)`` where they ``lend``."""
+    """Tracks with their neutral codes, and donors ``int32 (tracks, N)`` if they ``lend``."""
     donors = np.full((len(tracks), len(clip.source)), -1, np.int32)
     sound = own_sound(clip, len(tracks[0].shot), net) if lend else None
     planned = []
@@ -65,7 +65,7 @@ def plan_mouths(
 
 
 def face_squares(clip: Clip, track: FaceTrack, frames: np.ndarray) -> np.ndarray:
-    """The face squares of source frames, ``uint8 (K, 96, 96, 3)``; fewer where the clip ends early."""
+    """Face squares of source frames, ``uint8 (K, 96, 96, 3)``; fewer where the clip ends."""
     pictures = media.read_indexed(clip.video, clip.fps, frames, None, clip.view)
     return np.stack([
         crop_square(picture, square_matrix(track.landmarks[n], FACE_SIZE), FACE_SIZE)

@@ -21,11 +21,11 @@ from .speech import Speech
 class Plan:
     """N output frames of S source frames (at the output's rate); made whole by ``make_plan``.
 
-    size (W, H) of the result, place (x, y, w, h) of the source in it; source ``int32 (N,)``: the source
-    frame of each output frame; faces: the face to re-draw, one row a source frame, in source pixels;
-    others: more of them; detections ``float32 (D, 16)``: source frame and detection of every face found;
-    sound: what the frames hear; donors ``int32 (faces, N)``: the source frame whose mouth each face gets
-    first, -1 for its own. Arrays cannot be written to.
+    size (W, H) of the result, place (x, y, w, h) of the source in it; source ``int32 (N,)``: the
+    source frame of each output frame; faces: the face to re-draw, one row a source frame, in source
+    pixels; others: more of them; detections ``float32 (D, 16)``: source frame and detection of
+    every face found; sound: what the frames hear; donors ``int32 (faces, N)``: the source frame
+    whose mouth each face gets first, -1 for its own. Arrays cannot be written to.
     """
 
     fps: Fraction
@@ -89,7 +89,10 @@ class Plan:
     def layers(self) -> list[Plan]:
         """A plan for each face to re-draw, drawn one after the other."""
         faces = (self.faces, *self.others)
-        return [self._of_one(face, donors[None]) for face, donors in zip(faces, self.donors)]
+        return [
+            self._of_one(face, donors[None])
+            for face, donors in zip(faces, self.donors, strict=True)
+        ]
 
     def _of_one(self, face: FaceTrack, donors: np.ndarray | None = None) -> Plan:
         if donors is None:
@@ -104,7 +107,7 @@ class Plan:
         return select_faces(found, self.faces.shot, self.fps, face, width, smooth, window, used)
 
     def unsmoothed(self, face: str) -> Plan:
-        """This plan with its first face's box and landmarks as detected (``face``: the parameter)."""
+        """This plan with its first face as detected, not smoothed (``face``: the parameter)."""
         return self._of_one(self._select(face, False, 1)[0], self.donors[:1])
 
     def bystanders(self, p: Params) -> list[Plan]:

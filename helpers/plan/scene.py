@@ -8,7 +8,7 @@ from fractions import Fraction
 import cv2
 import numpy as np
 
-from .. import media, params
+from .. import media, parsing
 from ..face.detect import DETECT_LONG_SIDE, box_detection, detect_faces, scale_detections
 from ..face.track import find_shots
 from ..networks.devices import choose_device
@@ -35,8 +35,12 @@ def source_frames(count: int, available: int, fill: str) -> np.ndarray:
 
 def source_view(p: Params) -> media.View:
     """Which part of the source is used, and which way up. Raises ParameterError."""
-    crop = tuple(round(v) for v in params.numbers("crop", p.crop, 4)) if p.crop else None
-    return media.View(int(p.rotate), crop)
+    kept = parsing.rectangle("crop", p.crop)
+    if kept is None:
+        return media.View(int(p.rotate))
+
+    x1, y1, x2, y2 = map(round, kept)
+    return media.View(int(p.rotate), (x1, y1, x2, y2))
 
 
 def small_frames(video: str, fps: Fraction, stop: int, view: media.View) -> Iterator[np.ndarray]:
@@ -63,8 +67,9 @@ def find_faces(
             thumbnails.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
             yield frame
 
-    if p.box:
-        given = box_detection(params.numbers("box", p.box, 4), width, height)
+    box = parsing.rectangle("box", p.box)
+    if box:
+        given = box_detection(box, width, height)
         found = [given.copy() for _ in noted()]
     else:
         device = str(choose_device(p.device))

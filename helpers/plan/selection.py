@@ -1,9 +1,9 @@
 """A talking person's own mouths: which frame of a clip lends its mouth to each output frame.
 
-Unit selection as in Video Rewrite (Bregler, Covell and Slaney, 1997): of the frames in which somebody
-is seen talking, those are shown whose mouths stand as the new sound asks, in pieces as long as possible.
-The search is Viterbi's, over what a frame costs by itself and what a cut to it costs (Hunt and Black,
-1996). What is still missing then is little, and the network adds it.
+Unit selection as in Video Rewrite (Bregler, Covell and Slaney, 1997): of the frames in which
+somebody is seen talking, those are shown whose mouths stand as the new sound asks, in pieces as
+long as possible. The search is Viterbi's, over what a frame costs by itself and what a cut to it
+costs (Hunt and Black, 1996). What is still missing then is little, and the network adds it.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ SEARCH_BLOCK = 1000  # frames searched at once
 
 
 class Wanted(NamedTuple):
-    """N output frames: codes ``(N, 9)`` of ``wanted_codes``, poses ``(N, 4)``, speech ``(N,)`` 0 to 1."""
+    """N frames to draw: codes ``(N, 9)``, poses ``(N, 4)``, speech ``(N,)`` from 0 to 1."""
 
     codes: np.ndarray
     poses: np.ndarray
@@ -76,7 +76,7 @@ def _standard(values: np.ndarray) -> np.ndarray:
 
 
 def lip_vectors(squares: np.ndarray) -> np.ndarray:
-    """Lips of squares ``uint8 (K, 96, 96, 3)``: vectors ``float32 (K, n)`` of spread 1, blurred grey."""
+    """Blurred grey lips of squares ``uint8 (K, 96, 96, 3)``: ``float32 (K, n)`` of spread 1."""
     lips = []
     for square in squares:
         grey = cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)
@@ -116,10 +116,10 @@ def ring_vectors(squares: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
 def own_offset(
     expert: SyncExpert | None, squares: np.ndarray, windows: np.ndarray, fps: Fraction
 ) -> int | None:
-    """By how many frames mouths ``uint8 (K, 96, 96, 3)`` come before their sound, windows ``(K, 80, 16)``.
+    """By how many frames mouths ``uint8 (K, 96, 96, 3)`` come before windows ``(K, 80, 16)``.
 
-    None where the sound is not theirs (music, another speaker), as far as the sync expert can tell at
-    about 25 frames a second.
+    None where the sound is not theirs (music, another speaker), as far as the sync expert can tell
+    at about 25 frames a second.
     """
     step = max(1, round(fps / 25))
     if expert is None or len(squares) < step * SYNC_FRAMES:
@@ -135,12 +135,12 @@ def own_offset(
 
 
 def donor_codes(codes: np.ndarray, lips: np.ndarray, spoken: np.ndarray | None) -> np.ndarray:
-    """How each donor's mouth stands among those of its person: ``(K, 9)``, about of mean 0 and spread 1.
+    """How each donor's mouth stands among its person's: ``(K, 9)`` of mean 0 and spread 1.
 
-    ``codes`` ``(K, 9)`` are face codes, ``lips`` of ``lip_vectors``, ``spoken`` ``(K, 9)`` the audio codes
-    of the donors' own sound, if it is known: a ridge regression then learns from them to read this very
-    person's lips. Of both readings a mean counts, in which the face code's weighs as much as it is like
-    the audio code (correlation): under a moustache it tells little.
+    ``codes`` ``(K, 9)`` are face codes, ``lips`` of ``lip_vectors``, ``spoken`` ``(K, 9)`` the
+    audio codes of the donors' own sound, if it is known: a ridge regression then learns from them
+    to read this very person's lips. Of both readings a mean counts, in which the face code's weighs
+    as much as it is like the audio code (correlation): under a moustache it tells little.
     """
     seen = _standard(codes)
     if spoken is None:
@@ -187,7 +187,7 @@ def squared_distances(a: np.ndarray, b: np.ndarray) -> np.ndarray:
 
 
 def cut_costs(lips: np.ndarray) -> np.ndarray:
-    """Of going from each donor to each, ``(K, K)``: what jumps from the lips that would have followed."""
+    """Of going from each donor to each, ``(K, K)``: the jump from the lips that would follow."""
     count = len(lips)
     following = np.minimum(np.arange(count) + 1, count - 1)
     costs = JOIN_COST * squared_distances(lips[following], lips) / lips.shape[1] + CUT_COST
@@ -196,7 +196,7 @@ def cut_costs(lips: np.ndarray) -> np.ndarray:
 
 
 def frame_costs(wanted: Wanted, donors: Donors, ring_costs: np.ndarray) -> np.ndarray:
-    """Of showing each donor in each frame, ``(N, K)``: code, pose, surroundings, and openness in pauses.
+    """Of showing each donor in each frame, ``(N, K)``: code, pose, surroundings, openness.
 
     A frame has the surroundings of the donor whose pose is nearest: itself, if it may lend.
     """

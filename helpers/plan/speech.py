@@ -46,9 +46,7 @@ class Speech:
         return quieten_pauses(windows, self.activity[numbers])
 
 
-def plan_speech(
-    wave: np.ndarray, count: int, fps: Fraction, alignment: str, p: Params
-) -> Speech:
+def plan_speech(wave: np.ndarray, count: int, fps: Fraction, alignment: str, p: Params) -> Speech:
     """A 16 kHz waveform at ``count`` output frames, as it is: no voice fitted, no mouth codes."""
     mel = melspectrogram(wave)
     activity = np.ones(count, np.float32)

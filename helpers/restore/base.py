@@ -1,70 +1,91 @@
-"""Frames with a re-drawn face -> the same frames with the face restored."""
+"""The restorers by name, and how a run gets the one that its parameters ask for.
+
+A new restorer is a class with the attributes of ``Restorer`` in a file of its own, one line in
+``RESTORERS`` and its name among the choices of the parameter ``restorer``.
+"""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Sequence
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
 from .. import checkpoints
-from ..networks.devices import choose_device, choose_precision
+from ..checkpoints import Found
 from ..params import Params
-from .compact import compact_faces
-from .gfpgan import GFPGAN_CHECKPOINTS, gfpgan_faces, load_gfpgan, locate_gfpgan
-from .reference import enhance, load_reference
-from .sharpen import sharpen
+from .compact import CompactRestoration
+from .gfpgan import GFPGAN_CHECKPOINTS, GfpganRestoration
+from .none import NoRestoration
+from .paste import Arrays, Square
+from .reference import ReferenceRestoration
+from .sharpen import SharpenRestoration
 
-# (RGB frames, their landmarks (5, 2), their crop matrices (see faces), runs) -> new frames. Frames of one run, a
-# number, follow each other in one shot.
-Restorer = Callable[
-    [Sequence[np.ndarray], Sequence[np.ndarray], Sequence[np.ndarray], Sequence[int]],
-    list[np.ndarray],
-]
+
+class Restorer(Protocol):
+    """A restorer with the parameters of a run.
+
+    ``parameters`` are the names of those that its pixels depend on. ``region``, "mouth" or "face",
+    is what it changes.
+    """
+
+    parameters: ClassVar[tuple[str, ...]]
+    region: str
+
+    def __init__(self, p: Params) -> None:
+        """Raises WeightsError or ParameterError where it cannot work."""
+
+    @staticmethod
+    def locate(p: Params) -> Found | None:
+        """Its weights, None if it needs none. Raises WeightsError if they are not here."""
+
+    def __call__(
+        self, frames: Arrays, landmarks: Arrays, matrices: Arrays, runs: Sequence[int]
+    ) -> list[np.ndarray]:
+        """New frames ``uint8 (H, W, 3)`` RGB with one face each restored.
+
+        ``landmarks`` ``(5, 2)`` and ``matrices`` ``(2, 3)``, frame -> 96 px square, are the faces'.
+        Frames with the same number in ``runs`` follow each other in one shot.
+        """
+
+    def square(self, landmarks: np.ndarray, matrix: np.ndarray) -> Square:
+        """What it sees of a face."""
+
+
+RESTORERS: dict[str, type[Restorer]] = {
+    "none": NoRestoration,
+    "sharpen": SharpenRestoration,
+    "compact": CompactRestoration,
+    "gfpgan": GfpganRestoration,
+    "gfpgan_reference": ReferenceRestoration,
+}
 
 
 def choose_restorer(name: str) -> str:
     """The restorer that ``auto`` stands for: gfpgan if its weights are here, else compact."""
-    return (
-        ("gfpgan" if any(map(checkpoints.here, GFPGAN_CHECKPOINTS)) else "compact")
-        if name == "auto"
-        else name
-    )
+    if name != "auto":
+        return name
+    return "gfpgan" if any(map(checkpoints.here, GFPGAN_CHECKPOINTS)) else "compact"
 
 
 def describe_restorer(p: Params) -> dict[str, Any]:
-    """What the restored pixels depend on besides the lip-synced ones; ``auto`` is resolved. Raises WeightsError."""
+    """What the restored pixels depend on besides the lip-synced ones. Raises WeightsError."""
     name = choose_restorer(p.restorer)
-    facts = dict(restorer=name, strength=p.strength) if name != "none" else dict(restorer=name)
-    if name in ("compact", "gfpgan", "gfpgan_reference"):
-        found = (
-            checkpoints.locate("restore-compact")
-            if name == "compact"
-            else locate_gfpgan(p.restorer_checkpoint)
-        )
+    kind = RESTORERS[name]
+    facts = dict(restorer=name) | {key: getattr(p, key) for key in kind.parameters}
+
+    found = kind.locate(p)
+    if found:
         facts |= dict(weights=found.name, weights_sha256=checkpoints.sha256(found.path))
-    if name in ("compact", "gfpgan"):
-        facts |= dict(region=p.region, steady=p.steady)
-    return facts | (dict(restore_unsynced=True) if p.restore_unsynced and name != "none" else {})
+    if p.restore_unsynced and name != "none":
+        facts |= dict(restore_unsynced=True)
+    return facts
 
 
 def make_restorer(p: Params) -> Restorer:
-    """The restorer of a run; at strength 0 it gives the frames themselves. Raises WeightsError, ParameterError."""
-    name, device = choose_restorer(p.restorer), choose_device(p.device)
-    if name == "none" or p.strength == 0:
-        return lambda frames, landmarks, matrices, runs: list(frames)
-    if name == "sharpen":
-        return lambda *rows: [sharpen(*row, p.strength) for row in zip(*rows[:3], strict=True)]
-    if name == "gfpgan_reference":
-        tool = load_reference(locate_gfpgan(p.restorer_checkpoint).path, device)
-        return lambda frames, *_: [enhance(tool, frame, p.strength) for frame in frames]
-    how = dict(
-        precision=choose_precision(p.precision, device), region=p.region, strength=p.strength, steady=p.steady
-    )  # fmt: skip
-    if name == "compact":
-        net = checkpoints.load(checkpoints.locate("restore-compact").path).to(device)
-        return functools.partial(compact_faces, net, **how)
-    return functools.partial(
-        gfpgan_faces, load_gfpgan(locate_gfpgan(p.restorer_checkpoint).path, device), **how
-    )
+    """The restorer of a run; at strength 0 the one that gives the frames themselves.
+
+    Raises WeightsError or ParameterError.
+    """
+    name = choose_restorer(p.restorer) if p.strength else "none"
+    return RESTORERS[name](p)

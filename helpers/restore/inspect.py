@@ -7,18 +7,17 @@ from dataclasses import replace
 
 import numpy as np
 
-from ..face.square import crop_square, square_matrix
+from ..face.square import crop_square
 from ..networks.devices import choose_device, choose_precision
 from ..params import Params
 from .base import choose_restorer, make_restorer
-from .compact import COMPACT_ZOOM, compact_size, compact_window
 from .gfpgan import (
     ALIGNED_SIZE,
     align_matrix,
-    gfpgan_window,
     load_gfpgan,
     locate_gfpgan,
     run_gfpgan,
+    to_grey_levels,
 )
 from .paste import region_mask
 
@@ -26,67 +25,62 @@ from .paste import region_mask
 def inspect_face(
     p: Params, frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray
 ) -> dict[str, np.ndarray]:
-    """One face on its way through a run's restorer at full strength; ``matrix`` is its crop matrix.
+    """One face on its way through a run's restorer at full strength.
 
-    ``aligned``: the square that the restorer sees, ``restored``: the same with its whole face restored, both ``uint8
-    (size, size, 3)``; ``mask`` ``float32 (H, W)``: what of it is used; ``made``: the frame with it.
+    ``matrix`` is the face's crop matrix. Returns aligned: the square that the restorer sees,
+    restored: the same with its whole face restored, both ``uint8 (size, size, 3)``; mask ``float32
+    (H, W)``: what of it is used; made: the frame with it.
     """
-    name = choose_restorer(p.restorer)
-    region = {"sharpen": "mouth", "gfpgan_reference": "face"}.get(name, p.region)
-    if name.startswith("gfpgan"):
-        square, size, window = align_matrix(landmarks), ALIGNED_SIZE, gfpgan_window(region)
-    else:
-        size = compact_size([matrix])
-        square, window = (
-            square_matrix(landmarks, size, COMPACT_ZOOM),
-            compact_window(region, size) * (name != "none"),
-        )
-    made = whole = make_restorer(replace(p, strength=1.0, region=region))(
-        [frame], [landmarks], [matrix], [0]
-    )[0]
-    if region == "mouth" and name in ("compact", "gfpgan"):
-        whole = make_restorer(replace(p, strength=1.0, region="face"))(
-            [frame], [landmarks], [matrix], [0]
-        )[0]
+    restorer = make_restorer(replace(p, strength=1.0))
+    whole_face = restorer
+    if restorer.region == "mouth":
+        whole_face = make_restorer(replace(p, strength=1.0, region="face"))
+
+    square = restorer.square(landmarks, matrix)
+    size = len(square.window)
+    whole = whole_face([frame], [landmarks], [matrix], [0])[0]
+
     mask = np.zeros(frame.shape[:2], np.float32)
-    (x1, y1, x2, y2), part = region_mask(frame, square, landmarks, region, window)
+    (x1, y1, x2, y2), part = region_mask(frame, square, landmarks, restorer.region)
     if part.size:
         mask[y1:y2, x1:x2] = part
     return dict(
-        aligned=crop_square(frame, square, size),
-        restored=crop_square(whole, square, size),
+        aligned=crop_square(frame, square.matrix, size),
+        restored=crop_square(whole, square.matrix, size),
         mask=mask,
-        made=made,
+        made=restorer([frame], [landmarks], [matrix], [0])[0],
     )
 
 
 def beside_reference(
     p: Params, frame: np.ndarray, landmarks: np.ndarray, matrix: np.ndarray
 ) -> dict[str, tuple[np.ndarray, float]]:
-    """A frame by the run's restorer and by ``gfpgan_reference``, at full strength: new frames and seconds.
+    """A frame by the run's restorer and by ``gfpgan_reference``, at full strength.
 
-    Loading is not in the times; the reference's hold a detection and a parsing of its own. Raises WeightsError or
-    ParameterError where the reference cannot run.
+    Returns new frames and seconds by restorer. Loading is not in the times; the reference's hold a
+    detection and a parsing of its own. Raises WeightsError or ParameterError where the reference
+    cannot run.
     """
-    made = {}
+    pair = {}
     for name in (choose_restorer(p.restorer), "gfpgan_reference"):
-        work = make_restorer(replace(p, restorer=name, strength=1.0))
+        restorer = make_restorer(replace(p, restorer=name, strength=1.0))
         started = time.perf_counter()
-        made[name] = (work([frame], [landmarks], [matrix], [0])[0], time.perf_counter() - started)
-    return made
+        restored = restorer([frame], [landmarks], [matrix], [0])[0]
+        pair[name] = restored, time.perf_counter() - started
+    return pair
 
 
 def drawn_twice(p: Params, frame: np.ndarray, landmarks: np.ndarray) -> dict[str, list[np.ndarray]]:
-    """One face through GFPGAN two times, with fresh and with fixed noise: pairs of ``uint8 (512, 512, 3)``."""
+    """One face through GFPGAN two times, with fresh and with fixed noise: pairs of squares."""
     net = load_gfpgan(locate_gfpgan(p.restorer_checkpoint).path, choose_device(p.device))
-    square = crop_square(frame, align_matrix(landmarks), ALIGNED_SIZE)
     precision = choose_precision(p.precision, next(net.parameters()).device)
+    square = crop_square(frame, align_matrix(landmarks), ALIGNED_SIZE)
 
-    def once(noise: bool) -> np.ndarray:
-        made = (run_gfpgan(net, [square], precision, noise)[0].clamp(-1, 1) + 1) * 127.5
-        return made.round().byte().permute(1, 2, 0).cpu().numpy()
+    def draw(noise: bool) -> np.ndarray:
+        restored = run_gfpgan(net, [square], precision, noise)
+        return to_grey_levels(restored)[0].round().byte().cpu().numpy()
 
     return {
-        name: [once(noise), once(noise)]
-        for name, noise in (("fresh noise", True), ("fixed noise", False))
+        "fresh noise": [draw(True), draw(True)],
+        "fixed noise": [draw(False), draw(False)],
     }

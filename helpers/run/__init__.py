@@ -1,25 +1,31 @@
 """A run: its folder, its frames, its results."""
 
-from .folder import (
+from .files import check, writing
+from .folder import SAMPLE_FILES, inputs, open_folder
+from .keys import NO_INFLUENCE
+from .lock import locked
+from .prepare import prepare, with_run
+from .produce import (
+    Progress,
+    frames_of,
+    lipsync,
+    lipsync_and_restore,
+    restore,
+    summary,
+)
+from .record import (
     COMPARISON,
     EXECUTED,
     FILES,
-    NO_INFLUENCE,
     OUTPUTS,
     PAGE,
     PLAN,
     RECORD,
-    SAMPLE_FILES,
     TABLE,
     UNFINISHED,
-    check,
-    inputs,
-    open_folder,
     read,
     unfinished,
-    writing,
 )
-from .produce import Progress, alignment, frames_of, lipsync, prepare, restore, summary, with_run
 from .render import continuous_runs, preview, render_frames
 
 __all__ = [
@@ -35,12 +41,13 @@ __all__ = [
     "SAMPLE_FILES",
     "TABLE",
     "UNFINISHED",
-    "alignment",
     "check",
     "continuous_runs",
     "frames_of",
     "inputs",
     "lipsync",
+    "lipsync_and_restore",
+    "locked",
     "open_folder",
     "prepare",
     "preview",

@@ -39,8 +39,8 @@ def render_frames(
 ) -> Iterator[np.ndarray]:
     """Finished frames start to stop; ``start`` is a multiple of the batch size.
 
-    A ``restorer`` is given the re-drawn frames alone, and with ``restore_unsynced`` those of the other
-    people. ``times`` gets seconds by stage.
+    A ``restorer`` is given the re-drawn frames alone, and with ``restore_unsynced`` those of the
+    other people. ``times`` gets seconds by stage.
     """
     times = StageTimes() if times is None else times
     size = p.batch_size
@@ -76,8 +76,7 @@ class Layer:
         """The mouths that each output frame may be lent; those of other tracks are let go."""
         tracks = self.plan.faces.track[self.plan.source[numbers]]
         self.mouths = {
-            track: self.mouths.get(track)
-            or donor_mouths(self.plan, self.video, *self.range, track)
+            track: self.mouths.get(track) or donor_mouths(self.plan, self.video, *self.range, track)
             for track in np.unique(tracks)
         }
         return [self.mouths[track] for track in tracks]
@@ -151,12 +150,12 @@ def restore_faces(frames: Frames, plan: Plan, restorer: Restorer) -> None:
 
 
 def continuous_runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
-    """A number for each output frame; it changes where the next one does not follow it in one track."""
+    """A number for each output frame; it changes where one does not follow the last."""
     source = plan.source
     track = plan.faces.track
     runs = []
     run = 0
-    for last, n in zip([None, *numbers], numbers):
+    for last, n in zip([None, *numbers], numbers, strict=False):
         follows = last is None or (
             n == last + 1
             and abs(source[n] - source[last]) <= 1
@@ -170,9 +169,9 @@ def continuous_runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
 def preview(plan: Plan, video: str, engine: Engine, n: int) -> dict[str, np.ndarray]:
     """One frame with everything on the way to it.
 
-    source: the frame, face: its square, seen: the same with the mouth that it is lent, what the network
-    sees, window: its mel, patch: the network's answer, maps: the same if it is maps, else None,
-    drawn: the drawn face, mask: where it goes, made: the finished frame.
+    source: the frame, face: its square, seen: the same with the mouth that it is lent, what the
+    network sees, window: its mel, patch: the network's answer, maps: the same if it is maps, else
+    None, drawn: the drawn face, mask: where it goes, made: the finished frame.
     """
     plan = plan.layers[0]
     frame = next(source_pictures(plan, video, n, n + 1))

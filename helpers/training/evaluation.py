@@ -14,12 +14,13 @@ import numpy as np
 from skimage.metrics import structural_similarity
 
 from .. import checkpoints
+from ..engines.base import MouthBatch
 from ..engines.blend import apply_maps
-from ..engines.compact import generate
+from ..engines.compact import draw_maps
 from ..errors import InputError, WeightsError
 from ..face.square import FACE_SIZE
 from ..measure.pictures import edge_sharpness, mean_flicker, mouth_part, psnr
-from ..measure.table import score_sync
+from ..measure.samples import score_sync
 from ..networks.codes import MEL_MARGIN
 from ..networks.compact import CompactWav2Lip
 from ..networks.devices import choose_precision
@@ -48,7 +49,10 @@ def draw(
     made = []
     for at in range(0, len(faces), BATCH):
         some = slice(at, at + BATCH)
-        maps = generate(net, told[some], faces[some], precision, passes, own=own)
+        neutral = np.broadcast_to(own, told[some].shape).copy()
+        maps = draw_maps(
+            net, MouthBatch(faces[some], told[some], neutral=neutral), precision, passes
+        )
         made += [
             apply_maps(face, m, np.eye(2, 3), None)
             for face, m in zip(faces[some], maps, strict=True)

@@ -22,8 +22,9 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .. import checkpoints, media
+from ..engines.base import MouthBatch
 from ..engines.blend import apply_maps
-from ..engines.compact import generate
+from ..engines.compact import draw_maps
 from ..errors import InputError
 from ..face.detect import detect_faces
 from ..face.square import crop_square, square_matrix
@@ -104,7 +105,8 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     small = np.stack([crop_square(square, matrix, LOWEST) for square in squares])
     precision = choose_precision("auto", torch.device("cpu"))
     own = neutral_code(net, encode_faces(net, small))
-    maps = generate(net, told[seen], small, precision, own=own)
+    neutral = np.broadcast_to(own, told[seen].shape).copy()
+    maps = draw_maps(net, MouthBatch(small, told[seen], neutral=neutral), precision)
     return squares, [
         apply_maps(square, m, matrix, None) for square, m in zip(squares, maps, strict=True)
     ]

@@ -14,15 +14,12 @@ from hypothesis import given, strategies as st
 from support import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, tone, write_wave
 
 from helpers import checkpoints, media, params, run
-from helpers.engines.base import face_input
-from helpers.engines.compact import generate
+from helpers.engines.compact import CompactEngine, draw_maps
 from helpers.errors import InputError, NoFaceError, ParameterError, RunError
 from helpers.face.detect import DETECTORS, box_detection
 from helpers.networks.encode import encode_faces, is_talking, neutral_code
-from helpers.networks.wav2lip import Wav2Lip
 from helpers.plan.geometry import face_rectangle, source_pictures
 from helpers.plan.make import make_plan
-from helpers.plan.mouths import plan_mouths
 from helpers.plan.plan import load_plan
 from helpers.plan.scene import source_frames
 from helpers.restore.base import make_restorer
@@ -43,7 +40,8 @@ def test_frames_without_a_face_pass_through(small_run, pretend_faces, name, monk
     pretend_faces(rule)
     sizes = []
     monkeypatch.setattr(
-        "helpers.run.render.generate", lambda *a: sizes.append(len(a[2])) or generate(*a)
+        "helpers.engines.compact.draw_maps",
+        lambda net, batch, *more: sizes.append(len(batch)) or draw_maps(net, batch, *more),
     )
     record, p = small_run(box="", batch_size=8)
     plan = load_plan(Path(p.run_dir, "plan.npz"))
@@ -54,9 +52,9 @@ def test_frames_without_a_face_pass_through(small_run, pretend_faces, name, monk
     assert record["plan"]["frames_redrawn"] == want.sum()
     batches = [want[a : a + 8].any() for a in range(0, 50, 8)]
     assert sizes == [8] * sum(batches)  # a batch without a face costs no network time
-    net = run.prepare(p)[2]
+    engine = run.prepare(p)[2]
     source = list(source_pictures(plan, p.video, 0, 50))
-    made = list(run.render_frames(plan, p.video, net, p, 0, 50))
+    made = list(run.render_frames(plan, p.video, engine, p, 0, 50))
     for n in range(50):
         assert (made[n] == source[n]).all() or want[n], n
     assert record["results"]["lipsync"]["frames"] == 50
@@ -132,11 +130,11 @@ def test_output_sizes(small_run, size, fit, want, place):
     info = media.probe(record["results"]["lipsync"]["path"])
     assert (info.width, info.height) == tuple(v + v % 2 for v in want)
     # The network sees the same face, whatever the size of the result.
-    net = run.prepare(p)[2]
+    engine = run.prepare(p)[2]
     inputs = []
-    for q in (plan, make_plan(params.build(box=FACE_BOX), p.video, p.audio, "centred")[0]):
+    for q in (plan, make_plan(params.build(box=FACE_BOX), p.video, p.audio, engine)[0]):
         frame = next(source_pictures(q, p.video, 10, 11))
-        inputs.append(face_input(frame, q, 10, net, (0, 0, 0, 0)).astype(int))
+        inputs.append(engine.face(frame, q, 10).astype(int))
     assert np.abs(inputs[0] - inputs[1]).mean() < 12
 
 
@@ -158,19 +156,19 @@ def test_two_faces_both_talk(small_run, monkeypatch):
     monkeypatch.setitem(DETECTORS, "retinaface", lambda frames, device: [pair for _ in frames])
     record, p = small_run(box="", face="all")
     plan = load_plan(Path(p.run_dir, "plan.npz"))
-    net = run.prepare(p)[2]
-    frame = list(run.render_frames(plan, p.video, net, p, 0, 16))[10]
+    engine = run.prepare(p)[2]
+    frame = list(run.render_frames(plan, p.video, engine, p, 0, 16))[10]
     source = next(source_pictures(plan, p.video, 10, 11))
     changed = (frame != source).any(axis=(0, 2))
     assert len(plan.layers) == 2 and changed[:78].any() and changed[82:].any()
     alone = replace(p, face="left")
-    frame = list(run.render_frames(plan.layers[0], p.video, net, alone, 0, 16))[10]
+    frame = list(run.render_frames(plan.layers[0], p.video, engine, alone, 0, 16))[10]
     sides = (frame != source).any(axis=(0, 2))
     assert sides[:78].any() != sides[82:].any()
 
 
 def test_everybodys_own_mouth_is_known(small_run, monkeypatch):
-    """One code for each track, of its first frames; nothing where there is no face, nothing for upstream's network."""
+    """One code for each track, of its first frames; nothing where there is no face."""
     boxes = [box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))]
     monkeypatch.setattr("helpers.plan.mouths.NEUTRAL_FRAMES", 3)
     found = iter([boxes[n >= 30] if not 10 <= n < 30 else boxes[0][:0] for n in range(50)])
@@ -180,17 +178,23 @@ def test_everybodys_own_mouth_is_known(small_run, monkeypatch):
     _, p = small_run(box="")
     plan = load_plan(Path(p.run_dir, "plan.npz"))
     assert (plan.faces.neutral[10:30] == 0).all()
-    net = checkpoints.load(checkpoints.locate("compact").path)
+    engine = CompactEngine(checkpoints.load(checkpoints.locate("compact").path), p)
     source = list(source_pictures(plan, p.video, 0, 50))
     for first, last in ((0, 10), (30, 50)):
-        seen = [face_input(source[n], plan, n, net, (0, 0, 0, 0)) for n in range(first, first + 3)]
-        codes = encode_faces(net, np.stack(seen))
-        own = neutral_code(net, codes)
+        squares = [engine.face(source[n], plan, n) for n in range(first, first + 3)]
+        codes = encode_faces(engine.net, np.stack(squares))
+        own = neutral_code(engine.net, codes)
         assert (plan.faces.is_photo[first:last] != is_talking(codes)).all()
         assert (
             np.allclose(plan.faces.neutral[first:last], own, atol=1e-3) and np.abs(own).max() > 0.1
         )
-    assert plan_mouths(plan, p.video, Wav2Lip()) is plan
+
+
+def test_nothing_is_planned_for_a_network_without_codes(small_run, seeded_wav2lip):
+    _, p = small_run(checkpoint=seeded_wav2lip)
+    plan = load_plan(Path(p.run_dir, "plan.npz"))
+    assert not plan.target_codes.any() and not plan.faces.neutral.any()
+    assert (plan.donors == -1).all()
 
 
 def test_a_cut_and_a_blue_second(clips, tmp_path):
@@ -200,14 +204,14 @@ def test_a_cut_and_a_blue_second(clips, tmp_path):
         run_dir=tmp_path,
         length="video",
     )
-    record, plan, net = run.prepare(p)
+    record, plan, engine = run.prepare(p)
     assert [s[0] for s in record["plan"]["states"]] == ["redrawn", "passed", "redrawn"]
     assert (
         set(plan.faces.shot[:50]) == {0}
         and set(plan.faces.shot[50:75]) == {1}
         and set(plan.faces.shot[75:]) == {2}
     )
-    blue = list(run.render_frames(plan, p.video, net, p, 48, 80))
+    blue = list(run.render_frames(plan, p.video, engine, p, 48, 80))
     source = list(source_pictures(plan, p.video, 48, 80))
     assert all((blue[n - 48] == source[n - 48]).all() for n in range(50, 75))
     assert (blue[49 - 48] != source[49 - 48]).any() and (blue[75 - 48] != source[75 - 48]).any()
@@ -262,9 +266,9 @@ def test_a_killed_run_goes_on_with_the_same_pixels(small_run, monkeypatch):
     resumed, q = small_run(p.video, p.audio, batch_size=8, name="killed")
     assert written == ["000000.mp4", "000016.mp4"] and rest == ["000032.mp4", "000048.mp4"]
     plan = load_plan(Path(q.run_dir, "plan.npz"))
-    net = run.prepare(q)[2]
-    at_once = list(run.render_frames(plan, q.video, net, q, 0, 50))
-    later = list(run.render_frames(plan, q.video, net, q, 32, 50))
+    engine = run.prepare(q)[2]
+    at_once = list(run.render_frames(plan, q.video, engine, q, 0, 50))
+    later = list(run.render_frames(plan, q.video, engine, q, 32, 50))
     assert all((a == b).all() for a, b in zip(at_once[32:], later, strict=True))
     ends = [
         run.frames_of(r["results"]["lipsync"]["path"], plan, [0, 20, 40, 49])
@@ -279,19 +283,20 @@ def test_restored_is_rendered_from_the_source(small_run):
     plan = load_plan(Path(p.run_dir, "plan.npz"))
     restored = run.restore(params.build(run_dir=p.run_dir, restorer="sharpen", strength=0.8))
     assert restored["results"]["restored"]["frames"] == 50
-    net = run.prepare(p)[2]
-    plain = list(run.render_frames(plan, p.video, net, p, 0, 8))
+    engine = run.prepare(p)[2]
+    plain = list(run.render_frames(plan, p.video, engine, p, 0, 8))
     q = run.with_run(params.build(run_dir=p.run_dir, strength=0.0))
-    untouched = list(run.render_frames(plan, p.video, net, q, 0, 8, make_restorer(q)))
+    untouched = list(run.render_frames(plan, p.video, engine, q, 0, 8, restorer=make_restorer(q)))
     assert all((a == b).all() for a, b in zip(plain, untouched, strict=True))
     q = run.with_run(params.build(run_dir=p.run_dir, restorer="sharpen", strength=1.0))
-    sharp = list(run.render_frames(plan, p.video, net, q, 0, 8, make_restorer(q)))
+    sharp = list(run.render_frames(plan, p.video, engine, q, 0, 8, restorer=make_restorer(q)))
     assert any((a != b).any() for a, b in zip(plain, sharp, strict=True))
 
 
-def test_record_names_everything(small_run):
+def test_record_names_everything(small_run, tmp_path):
     record, p = small_run()
-    assert record == json.loads(Path(p.run_dir, "run.json").read_text())
+    assert record == run.read(p.run_dir)
+    assert str(tmp_path) in json.dumps(record["inputs"])
     assert {len(record["inputs"][k]["sha256"]) for k in ("video", "audio")} == {64}
     assert len(record["weights"]["sha256"]) == 64 and record["versions"]["torch"]
     assert {"decode", "network", "blend", "encode"} <= set(record["seconds"]["lipsync"])

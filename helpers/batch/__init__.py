@@ -1,0 +1,1 @@
+"""Many clips, one after the other: a table of jobs -> a folder of runs and a page."""

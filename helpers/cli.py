@@ -1,0 +1,53 @@
+"""The command line. Commands stand in ``commands/``; slow imports wait for a command's work."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from . import __version__
+from .commands import batch, runs, train, weights
+from .errors import LipSyncError
+
+STOPPED = 130  # exit status after Ctrl+C, as shells have it
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Run one command; returns its exit status. A user's error is one line on stderr."""
+    args = make_parser().parse_args(argv)
+
+    try:
+        return args.work(args) or 0
+    except LipSyncError as error:
+        print("error:", " ".join(str(error).split()), file=sys.stderr)
+        return error.exit_status
+    except KeyboardInterrupt:
+        print("stopped; the same command goes on from what is finished", file=sys.stderr)
+        return STOPPED
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all commands; what it returns has ``work``, the command's function."""
+    as_module = Path(sys.argv[0]).name == "__main__.py"
+    parser = argparse.ArgumentParser(
+        prog="python -m helpers" if as_module else "lipsync",
+        description="Lip-sync a video to a speech recording.",
+    )
+    parser.add_argument("--version", action="version", version=__version__)
+
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    runs.add_run(commands)
+    batch.add_batch(commands)
+    runs.add_sweep(commands)
+    runs.add_evaluate(commands)
+    runs.add_report(commands)
+    runs.add_bench(commands)
+    runs.add_params(commands)
+    weights.add_weights(commands)
+    train.add_train(commands)
+    return parser

@@ -1,0 +1,1 @@
+"""The commands of the command line: for each a function of its arguments, and one of its work."""

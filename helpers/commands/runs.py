@@ -1,0 +1,190 @@
+"""Commands about runs: run, sweep, evaluate, report, bench, params."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..errors import ParameterError
+from ..params import build, parameters_page
+from .shared import Commands, add_command, amount, count, print_json, print_table
+
+VIDEO = "video or picture of a talking person"
+AUDIO = "sound or video with the speech"
+RUN_DIR = "folder of a finished run"
+
+
+def add_run(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "run",
+        run,
+        "execute the three notebooks on a clip and a recording",
+        "clip.mp4 speech.wav --out runs/mine -p output_size=720 -p restorer=none",
+    )
+    command.add_argument("video", help=VIDEO)
+    command.add_argument("audio", help=AUDIO)
+    command.add_argument(
+        "--out", required=True, metavar="RUN_DIR", help="folder that receives everything"
+    )
+    command.add_argument(
+        "-p",
+        action="append",
+        default=[],
+        metavar="name=value",
+        help="a parameter, as often as needed; 'params' lists them with their defaults",
+    )
+
+
+def run(args: argparse.Namespace) -> None:
+    values = read_pairs(args.p)
+    build(**values)  # a wrong one is refused before the slow imports
+
+    from ..notebook import runner
+
+    print_json(runner.run_all(args.video, args.audio, args.out, values))
+
+
+def read_pairs(texts: list[str]) -> dict[str, str]:
+    """``["name=value", ...]`` as a dictionary. Raises ParameterError."""
+    for text in texts:
+        if "=" not in text:
+            raise ParameterError(f"-p {text}: expected name=value")
+    return dict(text.split("=", 1) for text in texts)
+
+
+def add_sweep(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "sweep",
+        sweep,
+        "execute the notebooks over a grid of parameters, and compare",
+        "clip.mp4 speech.wav --grid output_size=480,720 smooth=true,false --out runs/grid",
+    )
+    command.add_argument("video", help=VIDEO)
+    command.add_argument("audio", help=AUDIO)
+    command.add_argument(
+        "--grid", nargs="+", required=True, metavar="name=value,value", help="axes of the grid"
+    )
+    command.add_argument(
+        "--out", required=True, metavar="DIR", help="folder of the run folders and the page"
+    )
+    command.add_argument(
+        "--sort",
+        default="sync_confidence",
+        metavar="MEASURE",
+        help="column that decides the order (default: %(default)s)",
+    )
+
+
+def sweep(args: argparse.Namespace) -> None:
+    from ..notebook import sweep
+
+    combinations = sweep.grid(args.grid)
+    print_json(sweep.sweep(args.video, args.audio, args.out, combinations, args.sort))
+
+
+def add_evaluate(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "evaluate",
+        evaluate,
+        "print the quality table of a run folder, or of a compact network on clips",
+        "runs/mine",
+    )
+    command.add_argument("run_dir", nargs="?", metavar="RUN_DIR", help=RUN_DIR)
+    command.add_argument("--model", help="compact network to measure: compact, or a path")
+    command.add_argument(
+        "--clips", help="folder of clips of one talking person each, with their own sound"
+    )
+    command.add_argument(
+        "--passes",
+        type=count,
+        default=3,
+        help="times the network goes over a face (default: %(default)s)",
+    )
+    command.add_argument("--json", action="store_true", help="print JSON in place of a table")
+
+
+def evaluate(args: argparse.Namespace) -> None:
+    of_model = bool(args.model)
+    if of_model == bool(args.run_dir) or of_model != bool(args.clips):
+        raise ParameterError("give either a RUN_DIR, or --model NAME and --clips FOLDER")
+
+    result: Any
+    if of_model:
+        from ..training import evaluation
+
+        result = evaluation.evaluate(args.model, args.clips, args.passes)
+        rows = evaluation.table(result)
+    else:
+        from ..measure.table import measure_run
+
+        result = measure_run(args.run_dir)
+        rows = result
+
+    if args.json:
+        print_json(result)
+    else:
+        print_table(rows, str.rjust)
+
+
+def add_report(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "report",
+        report,
+        "write report.html and quality.json into a run folder",
+        "runs/mine",
+    )
+    command.add_argument("run_dir", metavar="RUN_DIR", help=RUN_DIR)
+
+
+def report(args: argparse.Namespace) -> None:
+    from ..notebook import report
+
+    page = report.write(args.run_dir)
+    print_json(dict(report=str(page.resolve())))
+
+
+def add_bench(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "bench",
+        bench,
+        "print times of all stages, frames a second and peak memory, as JSON",
+        "--seconds 10 --restorers",
+    )
+    command.add_argument(
+        "--video", default="", help="clip to measure on (default: the sample at 720p)"
+    )
+    command.add_argument(
+        "--audio", default="", help="speech, repeated as needed (default: the sample's)"
+    )
+    command.add_argument(
+        "--seconds",
+        type=amount,
+        nargs="+",
+        default=[10.0, 60.0],
+        help="lengths of the whole runs (default: 10 60)",
+    )
+    command.add_argument(
+        "--restorers",
+        action="store_true",
+        help="also the restorers, GFPGAN with random weights (slow)",
+    )
+
+
+def bench(args: argparse.Namespace) -> None:
+    from ..measure.bench import bench
+
+    result = bench(args.video, args.audio, tuple(args.seconds), args.restorers)
+    print_json(result, indent=1)
+
+
+def add_params(commands: Commands) -> None:
+    add_command(commands, "params", params, "print the table of all parameters", "")
+
+
+def params(args: argparse.Namespace) -> None:
+    print(parameters_page(), end="")

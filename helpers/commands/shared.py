@@ -1,0 +1,59 @@
+"""What the commands have in common: how they are added, types of arguments, tables."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+
+Commands = Any  # argparse's action that holds sub-commands; its type has no public name
+Work = Callable[[argparse.Namespace], int | None]  # its exit status, None is 0
+
+
+def add_command(
+    commands: Commands, name: str, work: Work, help: str, example: str
+) -> argparse.ArgumentParser:
+    """A new sub-command; ``example`` is what may follow its name."""
+    command: argparse.ArgumentParser = commands.add_parser(
+        name,
+        help=help,
+        description=f"{help[0].upper()}{help[1:]}.",
+        epilog=f"example: %(prog)s {example}",
+    )
+    command.set_defaults(work=work)
+    return command
+
+
+def count(text: str) -> int:
+    """Argument type: a whole number from 1."""
+    if not (text.isascii() and text.isdecimal()) or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is not a whole number from 1")
+    return int(text)
+
+
+def amount(text: str) -> float:
+    """Argument type: a finite number over 0."""
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"{text} is not a number over 0")
+    return value
+
+
+def print_json(result: Any, indent: int | None = None) -> None:
+    print(json.dumps(result, indent=indent))
+
+
+def print_table(rows: list[dict[str, Any]], align: Callable[[str, int], str]) -> None:
+    """Rows as aligned columns; a row may lack some of them."""
+    columns = list(dict.fromkeys(key for row in rows for key in row))
+    cells = [columns] + [[str(row.get(name, "")) for name in columns] for row in rows]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+
+    for row in cells:
+        print("  ".join(map(align, row, widths)).rstrip())
