@@ -1,7 +1,8 @@
-"""The audio encoder: the stem and the first two blocks of Whisper base's encoder (Radford et al., 2022).
+"""The audio encoder: the stem and the first two blocks of Whisper base's.
 
-What it hears is near to how a mouth moves, and much the same in every voice and language: it was trained
-to write down 680,000 hours of anybody's speech. Later blocks know more of words and less of mouths.
+What it hears is near to how a mouth moves, and much the same in every voice and language: it was
+trained to write down 680,000 hours of anybody's speech (Radford et al., 2022). Later blocks know
+more of words and less of mouths.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ HEADS = 8
 BLOCKS = 2
 MEL_STEP = 2  # mel frames an embedding
 EMBEDDINGS_PER_SECOND = FRAMES_PER_SECOND // MEL_STEP  # 50
-PIECE = 1500  # embeddings heard at once: 30 s, no more was ever heard in training
+PIECE = 500  # embeddings heard at once: 10 s, a third of what Whisper hears
 EDGE = 50  # embeddings: what is nearer to a piece's end is taken from the next piece
+MOST_GAIN = 3.0  # powers of ten, 30 dB: silence and hum stay so
 SILENCE = 50  # embeddings of silence that follow the end of a recording
 
 
@@ -53,7 +55,9 @@ class Block(nn.Module):
         super().__init__()
         self.attn = Attention()
         self.attn_ln = nn.LayerNorm(WIDTH)
-        self.mlp = nn.Sequential(nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH))
+        self.mlp = nn.Sequential(
+            nn.Linear(WIDTH, 4 * WIDTH), nn.GELU(), nn.Linear(4 * WIDTH, WIDTH)
+        )
         self.mlp_ln = nn.LayerNorm(WIDTH)
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
@@ -62,9 +66,9 @@ class Block(nn.Module):
 
 
 class AudioEncoder(nn.Module):
-    """``forward(log_mel (B, 80, 2 T))`` -> embeddings ``(B, T, 512)``, T at most 1500.
+    """``forward(log_mel (B, 80, 2 T))`` -> embeddings ``(B, T, 512)``, T at most ``PIECE``.
 
-    Names are OpenAI's, so that weights of Whisper load by name; positions are sinusoids, not stored.
+    Names are OpenAI's, so that weights of Whisper load by name; positions are not stored.
     """
 
     def __init__(self):
@@ -91,20 +95,24 @@ def sinusoids(count: int) -> torch.Tensor:
 
 
 @torch.inference_mode()
-def embed(net: AudioEncoder, wave: np.ndarray) -> Iterator[torch.Tensor]:
-    """A 16 kHz waveform ``float32 (samples,)`` of any length -> its embeddings, ``(n, 512)`` at a time.
+def embed(
+    net: AudioEncoder, wave: np.ndarray, loudness: float | None = None
+) -> Iterator[torch.Tensor]:
+    """A 16 kHz waveform ``float32 (samples,)`` of any length -> embeddings, ``(n, 512)`` at a time.
 
-    50 a second; the j-th is centred on about (j + 0.5) / 50 s. Pieces overlap by 2 ``EDGE``, so that what
-    is nearer than that to a piece's edge is never used, but at the recording's own ends.
+    50 a second; the j-th is centred on about (j + 0.5) / 50 s. Pieces overlap by 2 ``EDGE``, and
+    what is within that of a piece's edge is not used, but at the recording's own ends. With a
+    ``loudness``, all is heard as if the loudest band had this log10 power.
     """
     device = net.conv1.weight.device
     top = loudest(wave)
+    gain = 0.0 if loudness is None else min(loudness - top, MOST_GAIN)
     total = max(1, -(-len(wave) * EMBEDDINGS_PER_SECOND // media.SAMPLE_RATE))
     done = 0
     while done < total:
         first = max(0, done - EDGE)
         count = min(PIECE, total + SILENCE - first)
-        mel = log_mel(wave, first * MEL_STEP, count * MEL_STEP, top)
+        mel = log_mel(wave, first * MEL_STEP, count * MEL_STEP, top, gain)
         embeddings = net(mel[None].to(device))[0]
         is_last = first + count == total + SILENCE
         stop = total if is_last else first + count - EDGE

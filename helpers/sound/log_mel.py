@@ -1,6 +1,6 @@
-"""Waveform -> the log-mel spectrogram that Whisper hears (Radford et al., 2022), a stretch at a time.
+"""Waveform -> the log-mel spectrogram that Whisper hears (Radford et al., 2022).
 
-Decibels over a tenth of what the loudest band of the recording has count; here in powers of ten.
+A stretch at a time. Powers of ten, of which the highest eight of a recording count.
 """
 
 from __future__ import annotations
@@ -56,9 +56,11 @@ def loudest(wave: np.ndarray) -> float:
     )
 
 
-def log_mel(wave: np.ndarray, first: int, count: int, top: float) -> torch.Tensor:
+def log_mel(
+    wave: np.ndarray, first: int, count: int, top: float, gain: float = 0.0
+) -> torch.Tensor:
     """``count`` frames from ``first`` on of a 16 kHz waveform's log-mel, ``float32 (80, count)``.
 
-    ``top``: the recording's ``loudest`` power; it comes out at (top + 4) / 4.
+    ``top``: the recording's ``loudest`` power; ``gain``: powers of ten that it is made louder by.
     """
-    return (_powers(wave, first, count).clamp(min=top - RANGE) + 4) / 4
+    return (_powers(wave, first, count).clamp(min=top - RANGE) + gain + 4) / 4
