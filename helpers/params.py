@@ -23,7 +23,7 @@ SAMPLE = ROOT / "notebooks" / "sample"
 NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")  # of a run; 04_train stands alone
 TRAINING_NOTEBOOK = "04_train"
 # of the generator's training, to leave out
-TRAINING_PARTS = ("looks", "voices", "expert", "critic", "cycle", "encoders")
+TRAINING_PARTS = ("looks", "expert", "critic", "cycle", "encoders")
 INJECTED = "# Parameters\n"  # first line of the cell that papermill adds
 SIMILAR = 0.4  # least likeness (difflib's) of a name that is suggested
 

@@ -1,7 +1,7 @@
 """Weights: known, here, downloaded, verified, loaded."""
 
 from .download import sha256
-from .loading import load, read_pickle, sync_expert, upstream_syncnet
+from .loading import audio_encoder, load, read_pickle, sync_expert, upstream_syncnet
 from .obtain import fault, fetch, fetch_all
 from .registry import AUTO, FOLDER, Found, entries, entry_of, here, locate, path_of, way_to_get
 
@@ -9,6 +9,7 @@ __all__ = [
     "AUTO",
     "FOLDER",
     "Found",
+    "audio_encoder",
     "entries",
     "entry_of",
     "fault",

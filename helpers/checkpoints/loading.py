@@ -16,6 +16,7 @@ from safetensors import SafetensorError, safe_open
 from torch import nn
 
 from ..errors import WeightsError
+from ..networks.audio_encoder import AudioEncoder
 from ..networks.compact import CompactWav2Lip
 from ..networks.restorer import CompactRestorer
 from ..networks.sync_expert import SyncExpert
@@ -30,9 +31,13 @@ ARCHITECTURES = {
     "SyncExpert": SyncExpert,
     "CompactRestorer": CompactRestorer,
     "SyncNet": SyncNet,
+    "AudioEncoder": AudioEncoder,
 }
 PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
-EARLIER_KEYS = {"eyes.": "face_encoder."}  # how keys began in weights of ours -> now
+EARLIER_KEYS = {  # how keys begin in a file -> in its network
+    "eyes.": "face_encoder.",
+    "encoder.": "",  # of Whisper, beside its decoder
+}
 # where Wav2Lip's and GFPGAN's checkpoints keep their tensors
 STATE_KEYS = ("state_dict", "params_ema")
 
@@ -130,6 +135,11 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
         raise WeightsError(f"{path} holds no state dict")
 
     return {k.removeprefix("module."): v for k, v in state.items()}
+
+
+def audio_encoder() -> AudioEncoder:
+    """The bundled audio encoder."""
+    return load(locate("whisper-base-2blocks").path)
 
 
 def sync_expert() -> SyncExpert | None:

@@ -1,4 +1,4 @@
-"""The command train: the sync expert, the generator or the restorer."""
+"""The command train: the sync expert, the generator, its ear or the restorer."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ def add_train(commands: Commands) -> None:
         commands,
         "train",
         train,
-        "train the sync expert, the lip-sync generator or the restorer on a folder of clips",
+        "train the sync expert, the generator, its ear or the restorer on a folder of clips",
         "expert --data clips --out training --minutes 30",
     )
-    command.add_argument("what", choices=("expert", "generator", "restorer"))
+    command.add_argument("what", choices=("expert", "generator", "ear", "restorer"))
     command.add_argument(
         "--data",
         required=True,
@@ -110,6 +110,8 @@ def train(args: argparse.Namespace) -> None:
         path = _train_restorer(args, out, start, length)
     elif args.what == "expert":
         path = _train_expert(args, out, start, length)
+    elif args.what == "ear":
+        path = _train_ear(args, out, start)
     else:
         path = _train_generator(args, out, start, length, expert)
 
@@ -132,6 +134,15 @@ def _train_expert(args: argparse.Namespace, out: Path, start: Path | None, lengt
     prepared = out / "prepared"
     data.prepare(args.data, prepared)
     return sync_expert.train(prepared, out, *length, start)
+
+
+def _train_ear(args: argparse.Namespace, out: Path, start: Path | None) -> Path:
+    from .. import checkpoints
+    from ..training import data, ear
+
+    prepared = out / "prepared"
+    data.prepare(args.data, prepared)
+    return ear.train(prepared, out, start or checkpoints.locate("compact").path)
 
 
 def _train_generator(

@@ -17,7 +17,7 @@ from torch.nn import functional as F
 from ..face.square import FACE_SIZE, crop_square
 from ..networks.compact import CompactWav2Lip, network_input
 from ..networks.devices import choose_precision
-from ..networks.encode import silence_code, to_pixels
+from ..networks.encode import to_pixels
 from ..networks.maps import chain_maps, warp_and_paint
 from ..params import Params
 from ..plan.geometry import frame_landmarks, frame_matrix
@@ -117,7 +117,7 @@ class ClosedLoop:
             return
 
         pauses = self._tensor(self.batch.pauses[rows])
-        shut = F.normalize(silence_code(self.net), dim=0)
+        shut = F.normalize(self.net.readout.silence, dim=0)
         for _ in range(CLOSING_PASSES):
             now = warp_and_paint(self.pixels[rows], self.maps[rows])
             is_open = ((SHUT_ALONG - self.net.face_encoder(now) @ shut) / FADE_ALONG).clamp(0, 1)

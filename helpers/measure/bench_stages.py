@@ -5,6 +5,7 @@ from __future__ import annotations
 import tempfile
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,10 +20,10 @@ from ..engines.load import load_engine
 from ..engines.upstream import draw_pictures
 from ..face.detect import detect_faces
 from ..face.square import FACE_SIZE
-from ..networks.codes import CODE_SIZE, MEL_MARGIN
+from ..networks.codes import CODE_SIZE
 from ..networks.compact import CompactWav2Lip
 from ..networks.devices import choose_device, choose_precision
-from ..networks.encode import encode_mel
+from ..networks.encode import encode_speech, frame_moments
 from ..networks.wav2lip import Wav2Lip
 from ..params import Params
 from ..plan.geometry import source_pictures
@@ -30,6 +31,7 @@ from ..plan.make import make_plan
 from ..plan.plan import Plan
 from ..sound.mel import MEL_WINDOW, N_MELS
 
+SPEECH_SECONDS = 10
 BENCH_FRAMES = 100  # of the clip
 BENCH_BATCH = 16  # faces, as in a run
 REPEATS = 3
@@ -98,11 +100,13 @@ def network_times(engine: Engine, p: Params) -> Times:
     shape = (BENCH_BATCH, FACE_SIZE, FACE_SIZE, 3)
     faces = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     windows = np.zeros((BENCH_BATCH, N_MELS, MEL_WINDOW), np.float32)
-    wide = np.zeros((BENCH_BATCH, N_MELS, MEL_WINDOW + 2 * MEL_MARGIN), np.float32)
+    audio_encoder = checkpoints.audio_encoder().to(device)
+    noise = np.random.default_rng(0).normal(0, 0.1, SPEECH_SECONDS * media.SAMPLE_RATE)
+    moments = frame_moments(SPEECH_SECONDS * 25, Fraction(25))
     batch = MouthBatch(faces=faces, sound=np.zeros((BENCH_BATCH, CODE_SIZE), np.float32))
 
     def encode() -> None:
-        encode_mel(compact, [wide])
+        encode_speech(compact, audio_encoder, noise.astype(np.float32), moments)
 
     def draw(passes: int) -> float:
         return milliseconds(lambda: draw_maps(compact, batch, fastest, passes), BENCH_BATCH)
@@ -111,7 +115,7 @@ def network_times(engine: Engine, p: Params) -> Times:
         return milliseconds(lambda: draw_pictures(upstream, windows, faces, precision), BENCH_BATCH)
 
     return dict(
-        target_codes=milliseconds(encode, BENCH_BATCH),
+        target_codes=milliseconds(encode, len(moments)),
         compact_one_pass=draw(1),
         compact=draw(p.passes),
         compact_passes=p.passes,

@@ -1,9 +1,10 @@
-"""The compact network's mouth code: eight numbers that tell how a mouth stands, seen by eyes or heard by an ear.
+"""The compact network's mouth code: eight numbers that tell how a mouth stands.
 
-The eyes are trained with the picture layers, which must draw a frame from another frame and the code alone, while the
-eyes see it on a face of another shape and colour. So the code holds how the mouth stands and not whose it is, and means
-the same on every face: what the ear needs to learn from one voice what holds for others. (An ear that learns from drawn
-pictures, as in Wav2Lip, follows strangers' speech less.)
+The face encoder is trained with the picture layers, which must draw a frame from another frame and
+the code alone, while the encoder is given it on a face of another shape and colour. So the code
+holds how the mouth stands and not whose it is, and means the same on every face: what can be read
+from one voice then holds for others. (What learns from drawn pictures, as in Wav2Lip, follows
+strangers' speech less.)
 """
 
 from __future__ import annotations
@@ -11,21 +12,12 @@ from __future__ import annotations
 import torch
 from torch import nn
 
-from ..sound.mel import MEL_WINDOW, N_MELS
+from .audio_encoder import WIDTH
 from .layers import ConvBlock, residual
 
 CODE_SIZE = 8
-AUDIO_BANDS = 20  # that an ear hears of the 80 mels: coarse enough to be deaf to pitch
-ENCODER_SPANS = (
-    16,
-    16,
-    28,
-    28,
-)  # mel frames that each of four encoders hears at a time: 0.2 or 0.35 s
-ENCODER_SHIFT = 2  # mel frames: it hears three times, moved by this
-MEL_MARGIN = (
-    max(ENCODER_SPANS) - MEL_WINDOW
-) // 2 + ENCODER_SHIFT  # what it needs of the mel on both sides of a frame's window
+READ_REACH = 5  # audio embeddings before and after a moment that tell its code: 0.1 s each way
+TAPS = 2 * READ_REACH + 1
 MOUTH_ROWS, MOUTH_COLUMNS = (
     slice(46, 94),
     slice(16, 80),
@@ -37,46 +29,29 @@ LIP_ROWS, LIP_COLUMNS = (
 CONTRAST_LIMIT = 4.0  # spreads
 
 
-class AudioEncoder(nn.Module):
-    """Mel window -> code. ``forward(mel (B, 1, 80, 32))`` -> ``(B, 8)``: the mean of four small encoders, two of which
-    hear the middle 16 mel frames and two the middle 28, all of them in time, a little early and a little late.
+class SpeechReadout(nn.Module):
+    """Audio embeddings -> mouth code, linear: a network here learns a voice, a line what all share.
 
-    Few bands, few layers and much dropout: what a larger encoder learns from one voice it does not find in another.
+    ``weight`` ``(11, 512, 8)``: of the embeddings around a moment, of every number of the code;
+    ``silence`` ``(8,)``: the code of a mouth whose person keeps silent, less the person's mean
+    code; ``opening`` ``(8,)``: the unit vector of codes along which lips part.
     """
 
     def __init__(self):
         super().__init__()
-        self.encoders = nn.ModuleList([
-            nn.Sequential(
-                nn.AvgPool2d((N_MELS // AUDIO_BANDS, 1)),
-                ConvBlock(1, 32, 3, (2, 1), 1), ConvBlock(32, 32, 3, 2, 1), ConvBlock(32, 32, 3, 2, 1),
-                nn.Flatten(), nn.Dropout(0.4), nn.Linear(24 * heard, 64), nn.ReLU(),
-                nn.Dropout(0.4), nn.Linear(64, CODE_SIZE),
-            ) for heard in ENCODER_SPANS
-        ])  # fmt: skip
-        self.register_buffer("spread", torch.ones(CODE_SIZE))
-        self.register_buffer(
-            "opening", torch.zeros(CODE_SIZE)
-        )  # the direction of the code along which lips part
+        self.register_buffer("weight", torch.zeros(TAPS, WIDTH, CODE_SIZE))
+        self.register_buffer("silence", torch.zeros(CODE_SIZE))
+        self.register_buffer("opening", torch.zeros(CODE_SIZE))
 
-    def each(self, mel: torch.Tensor) -> torch.Tensor:
-        """What every encoder says of mels ``(B, 1, 80, 28)``: ``(4, B, 8)``."""
-        around = [(mel.shape[3] - heard) // 2 for heard in ENCODER_SPANS]
-        return torch.stack([
-            encoder(mel[..., first : first + heard])
-            for encoder, first, heard in zip(self.encoders, around, ENCODER_SPANS, strict=True)
-        ])  # fmt: skip
-
-    def forward(self, mel: torch.Tensor) -> torch.Tensor:
-        shifted = mel.unfold(3, max(ENCODER_SPANS), ENCODER_SHIFT).unbind(
-            dim=3
-        )  # 25 ms early, in time, 25 ms late
-        heard = self.each(torch.cat(shifted)).mean(dim=0)
-        return heard.view(len(shifted), -1, CODE_SIZE).mean(dim=0) * self.spread
+    def forward(self, embeddings: torch.Tensor) -> torch.Tensor:
+        """Embeddings ``(T, 512)`` -> what each adds to codes around it, ``(T, 11, 8)``."""
+        return torch.einsum("tw,kwc->tkc", embeddings, self.weight)
 
 
 class FaceEncoder(nn.Module):
-    """Mouth -> code. ``forward(pictures (B, 3, 96, 96))`` in [0, 1] -> ``(B, 8)``, of mean 0 and spread 1 in training.
+    """Mouth -> code. ``forward(pictures (B, 3, 96, 96))`` in [0, 1] -> ``(B, 8)``.
+
+    Of mean 0 and spread 1 in training.
 
     Grey, and with lips of equal brightness and contrast for everybody, whatever is behind the face.
     """

@@ -11,7 +11,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from .codes import CODE_SIZE, AudioEncoder, FaceEncoder
+from .codes import CODE_SIZE, FaceEncoder, SpeechReadout
 from .layers import ConvBlock, residual, unet, upsampling
 
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
@@ -24,11 +24,10 @@ PAINT_GAP = 15  # px: between two places that are painted; a mouth is 30 px wide
 class CompactWav2Lip(nn.Module):
     """Warp-and-paint network.
 
-    ``forward(mel (B, 1, 80, 32), faces (B, 6, 96, 96))`` -> ``(B, 6, 96, 96)``: flow x and y (where
-    to read the source, in half face widths), alpha, then red, green, blue of the paint in [0, 1].
-    Faces are RGB in [0, 1]: the target with its lower half zeroed, then the face to warp.
-    ``warp_and_paint`` makes a picture of it. ``width`` multiplies the channels of its picture
-    layers. ``draw`` takes the mouth's code ``(B, 8)`` in the place of a mel.
+    ``draw(code (B, 8), faces (B, 6, 96, 96))`` -> ``(B, 6, 96, 96)``: flow x and y (where to read
+    the source, in half face widths), alpha, then red, green, blue of the paint in [0, 1]. Faces are
+    RGB in [0, 1]: the target with its lower half zeroed, then the face to warp. ``warp_and_paint``
+    makes a picture of it. ``width`` multiplies the channels of its picture layers.
     """
 
     def __init__(self, width: float = 1.0):
@@ -44,8 +43,8 @@ class CompactWav2Lip(nn.Module):
             nn.Sequential(ConvBlock(c3, c3, 3, 1, 0)),
         ])  # fmt: skip
 
-        self.audio_encoder = AudioEncoder()
         self.face_encoder = FaceEncoder()
+        self.readout = SpeechReadout()
         self.from_code = nn.Linear(CODE_SIZE, 2 * c3)
         self.face_decoder_blocks = nn.ModuleList([
             nn.Sequential(ConvBlock(2 * c3, c3, 1, 1, 0)),
@@ -63,9 +62,6 @@ class CompactWav2Lip(nn.Module):
         nn.init.normal_(last.weight, std=0.01)
         nn.init.zeros_(last.bias)
         last.bias.data[8:12] = ALPHA_BIAS
-
-    def forward(self, mel: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
-        return self.draw(self.audio_encoder(mel), faces)
 
     def correction(self, wanted: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
         """What mouths ``(B, 3, 96, 96)`` lack of the codes ``(B, 8)`` that are wanted."""

@@ -2,26 +2,25 @@
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterable
+from fractions import Fraction
 
 import numpy as np
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-from ..sound.mel import MEL_LIMIT, MEL_WINDOW, N_MELS
-from ..sound.voice import missing_gain, normalise_voice, stretch_bands, usual_stretch
-from .codes import MEL_MARGIN
+from .audio_encoder import EMBEDDINGS_PER_SECOND, AudioEncoder, embed
+from .codes import READ_REACH, TAPS
 from .compact import CompactWav2Lip
 
-NEUTRAL_LIMIT = 3.0  # length of a person's own code
+NEUTRAL_LIMIT = 3.0  # length of a person's neutral code
 TALKING_SPREAD = 0.5  # spread of the codes of a mouth that moves
-USUALLY_OPEN = (
-    0.65  # how far away from the code of silence people's mean code is: ten GRID speakers
-)
-VOICE_STRETCHES = (1.0, 0.94, 0.97, 1.03, 1.06)  # by which a voice's bands may be stretched
-ENCODE_BATCH = 256  # windows or faces that ear and eyes are given
+USUALLY_OPEN = 0.65  # from the code of silence to people's mean code: ten GRID speakers
+SPOKEN_OPEN = 1.3  # how far away from the code of silence the mean code of speech is
+SPREAD = 3.2  # of codes in speech, root of the sum of variances: faces 2.4, drawn ones move less
+MOST_STRETCH = 2.0
+LOUDNESS = 1.8  # log10 power of the loudest band in what GRID's speakers say, from 1.4 to 2.2
+ENCODE_BATCH = 256  # faces encoded at once
 
 
 def to_pixels(net: nn.Module, faces: np.ndarray) -> torch.Tensor:
@@ -29,27 +28,63 @@ def to_pixels(net: nn.Module, faces: np.ndarray) -> torch.Tensor:
     return pixels.permute(0, 3, 1, 2).float() / 255
 
 
-@torch.inference_mode()
-def encode_mel(net: CompactWav2Lip, pieces: Iterable[np.ndarray]) -> np.ndarray:
-    """Mouth codes ``float32 (K, 8)`` that the ear tells of mel windows, given in pieces ``float32 (n, 80, 32)``: those
-    of frames with ``MARGIN`` more on both sides."""
-    device = next(net.parameters()).device
-    parts = itertools.chain.from_iterable(
-        torch.from_numpy(piece).split(ENCODE_BATCH) for piece in pieces
-    )
-    return torch.cat([net.audio_encoder(part[:, None].to(device)) for part in parts]).cpu().numpy()
+def frame_moments(count: int, fps: Fraction) -> np.ndarray:
+    """The middles of frames' display times in s, ``float64 (count,)``."""
+    return (np.arange(count) + 0.5) / float(fps)
 
 
 @torch.inference_mode()
-def silence_code(net: CompactWav2Lip) -> torch.Tensor:
-    """The mouth code ``(8,)`` that the ear tells of silence."""
-    shape = 1, 1, N_MELS, MEL_WINDOW + 2 * MEL_MARGIN
-    return net.audio_encoder(torch.full(shape, -MEL_LIMIT, device=next(net.parameters()).device))[0]
+def encode_speech(
+    net: CompactWav2Lip,
+    encoder: AudioEncoder,
+    wave: np.ndarray,
+    moments: np.ndarray,
+    activity: np.ndarray | None = None,
+) -> np.ndarray:
+    """Mouth codes ``float32 (K, 8)`` that a 16 kHz waveform asks for at ``moments`` ``(K,)`` in s.
+
+    Each recording's are less their mean over speech, which is the voice's and the microphone's, as
+    faces' codes are less their person's, and stretched to spread as people's do: what is told by a
+    mean moves too little (the "global variance" of Toda and Tokuda, 2007). ``activity`` ``(K,)``, 1
+    speech to 0 pause, where the code of silence takes over; by default all is speech.
+    """
+    if activity is None:
+        activity = np.ones(len(moments), np.float32)
+
+    parts = torch.cat([net.readout(part) for part in embed(encoder, wave, LOUDNESS)])
+    codes = _around(parts.transpose(0, 1).cpu().numpy(), moments).sum(axis=0)
+    silence = net.readout.silence.cpu().numpy()
+    spoken = codes[activity > 0.5]
+    if len(spoken):
+        spread = np.sqrt(spoken.var(axis=0).sum())
+        stretch = np.clip(SPREAD / max(spread, 1e-6), 1 / MOST_STRETCH, MOST_STRETCH)
+        usual = SPOKEN_OPEN * silence / max(1e-6, np.linalg.norm(silence))
+        codes = (codes - spoken.mean(axis=0)) * stretch - usual
+
+    share = activity[:, None]
+    return (share * codes + (1 - share) * silence).astype(np.float32)
+
+
+def embed_around(encoder: AudioEncoder, wave: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Embeddings around moments ``(K,)`` in s of a waveform: ``float32 (K, 11 * 512)``."""
+    embeddings = torch.cat(list(embed(encoder, wave, LOUDNESS))).cpu().numpy()
+    around = _around(np.broadcast_to(embeddings, (TAPS, *embeddings.shape)), moments)
+    return around.transpose(1, 0, 2).reshape(len(moments), -1)
+
+
+def _around(taps: np.ndarray, moments: np.ndarray) -> np.ndarray:
+    """Values ``(11, T, n)`` by tap and embedding -> at moments ``(11, K, n)``, linear between."""
+    last = taps.shape[1] - 1
+    number = np.arange(TAPS)[:, None]
+    at = (moments * EMBEDDINGS_PER_SECOND - 0.5 + number - READ_REACH).clip(0, last)
+    low = at.astype(int)
+    share = (at - low)[..., None].astype(np.float32)
+    return taps[number, low] * (1 - share) + taps[number, np.minimum(low + 1, last)] * share
 
 
 @torch.inference_mode()
 def encode_faces(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
-    """Mouth codes ``float32 (K, 8)`` that the eyes see in RGB faces ``uint8 (K, 96, 96, 3)``."""
+    """Mouth codes ``float32 (K, 8)`` of RGB faces ``uint8 (K, 96, 96, 3)``."""
     parts = [
         net.face_encoder(to_pixels(net, faces[at : at + ENCODE_BATCH]))
         for at in range(0, len(faces), ENCODE_BATCH)
@@ -59,49 +94,22 @@ def encode_faces(net: CompactWav2Lip, faces: np.ndarray) -> np.ndarray:
 
 def with_opening(net: CompactWav2Lip, codes: np.ndarray) -> np.ndarray:
     """Codes ``(K, 8)`` and, after them, how far each parts the lips: ``(K, 9)``."""
-    return np.column_stack((codes, codes @ net.audio_encoder.opening.cpu().numpy()))
+    return np.column_stack((codes, codes @ net.readout.opening.cpu().numpy()))
 
 
 def is_talking(codes: np.ndarray) -> bool:
-    """Do the codes ``float32 (K, 8)`` that the eyes see in a person's frames move as in speech?"""
+    """Do the codes ``float32 (K, 8)`` of a person's faces move as in speech?"""
     return codes.std(axis=0).mean() >= TALKING_SPREAD
 
 
 def neutral_code(net: CompactWav2Lip, codes: np.ndarray) -> np.ndarray:
-    """A person's own mouth: the mean ``float32 (8,)`` of the codes ``float32 (K, 8)`` that the eyes see.
+    """A person's usual mouth: the mean ``float32 (8,)`` of their faces' codes ``float32 (K, 8)``.
 
-    Sound tells how a mouth moves about it; what else is in it (beard, lips, teeth) is the person's. A mouth that does
-    not move shows a moment, too, and counts by half, a usual mouth by the other half. No longer than ``OWN_LIMIT``:
-    nobody talks about a wide smile.
+    Sound tells how a mouth moves about it; what else is in it (beard, lips, teeth) is the person's.
+    A mouth that does not move shows a moment, too, and counts by half, a usual mouth by the other
+    half. No longer than ``NEUTRAL_LIMIT``: nobody talks about a wide smile.
     """
     code = codes.mean(axis=0)
     if not is_talking(codes):
-        code = (code - USUALLY_OPEN * F.normalize(silence_code(net), dim=0).cpu().numpy()) / 2
+        code = (code - USUALLY_OPEN * F.normalize(net.readout.silence, dim=0).cpu().numpy()) / 2
     return code * min(1, NEUTRAL_LIMIT / max(1e-6, np.linalg.norm(code)))
-
-
-@torch.inference_mode()
-def fit_voice(net: CompactWav2Lip, windows: np.ndarray, pitch: float) -> tuple[float, float]:
-    """How far to stretch the bands of somebody's mel windows ``float32 (K, 80, 32)`` for the ear, and the gain that
-    they get before, in mel units (see ``audio.in_voice``).
-
-    Stretched by what is usual for somebody of their ``pitch`` in Hz, times one of ``VOICES``: an ear that does not know
-    a voice tells little movement, so the one is taken with which it tells the most, as vocal tract length
-    normalisation takes the likeliest (Lee and Rose, 1998). As loud as is usual. Without windows, stretched as is usual.
-    """
-    usual, gain = usual_stretch(pitch), missing_gain(windows)
-    if not len(windows):
-        return usual, gain
-    mel = torch.from_numpy(normalise_voice(windows, 1, gain))[:, None].to(
-        next(net.parameters()).device
-    )
-    moved = []
-    for factor in VOICE_STRETCHES:
-        heard = net.audio_encoder(stretch_bands(mel, mel.new_full((len(mel),), usual * factor)))
-        moved.append(float(heard.float().var(dim=0, correction=0).sum()))
-    return usual * VOICE_STRETCHES[int(np.argmax(moved))], gain
-
-
-def encode_speech(net: CompactWav2Lip, windows: np.ndarray, pitch: float) -> np.ndarray:
-    """Mouth codes ``(K, 8)`` of one person's mel windows ``(K, 80, 32)``, the voice of that ``pitch`` in Hz fitted."""
-    return encode_mel(net, [normalise_voice(windows, *fit_voice(net, windows, pitch))])

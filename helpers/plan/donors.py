@@ -10,7 +10,13 @@ import numpy as np
 from ..face.square import FACE_SIZE, square_matrix, square_side
 from ..face.track import FaceTrack
 from ..networks.compact import CompactWav2Lip
-from ..networks.encode import encode_faces, encode_speech, is_talking, with_opening
+from ..networks.encode import (
+    encode_faces,
+    encode_speech,
+    frame_moments,
+    is_talking,
+    with_opening,
+)
 from ..networks.sync_expert import SyncExpert
 from .selection import (
     MOST_DONORS,
@@ -25,7 +31,7 @@ from .selection import (
     select_donors,
     wanted_codes,
 )
-from .speech import Speech
+from .speech import Speech, audio_encoder_for
 
 NEUTRAL_FRAMES = 50  # of a face, after which its person's neutral code is known
 ALIGN_SIZE = 160  # px, side of the square on which donors are laid over faces: less shakes
@@ -42,10 +48,10 @@ class Candidates(NamedTuple):
 
 
 class OwnSound(NamedTuple):
-    """A clip's own sound: mel windows ``(S, 80, 32)``, pitch in Hz, who judges whose it is."""
+    """A clip's own sound: its waveform, mel windows ``(S, 80, 16)``, who judges whose it is."""
 
+    wave: np.ndarray
     windows: np.ndarray
-    pitch: float
     expert: SyncExpert | None
 
 
@@ -107,11 +113,12 @@ def spoken_codes(
     if sound is None:
         return None
 
-    windows = sound.windows
     frames = candidates.frames
-    early = own_offset(sound.expert, candidates.squares, windows[frames], candidates.fps)
+    fps = candidates.fps
+    early = own_offset(sound.expert, candidates.squares, sound.windows[frames], fps)
     if early is None:
         return None
 
-    in_time = windows[np.clip(frames + early, 0, len(windows) - 1)]
-    return with_opening(net, encode_speech(net, in_time, sound.pitch))
+    moments = frame_moments(len(sound.windows), fps)[frames] + early / float(fps)
+    codes = encode_speech(net, audio_encoder_for(net), sound.wave, moments)
+    return with_opening(net, codes)

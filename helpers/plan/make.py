@@ -115,7 +115,9 @@ def hear_speech(p: Params, wave: np.ndarray, count: int, fps: Fraction, engine: 
     """The speech of ``count`` output frames, with target codes if the engine has mouth codes."""
     alignment = engine.alignment if p.mel_alignment == "auto" else p.mel_alignment
     speech = plan_speech(wave, count, fps, alignment, p)
-    return with_target_codes(speech, wave, engine.code_network) if engine.code_network else speech
+    if not engine.code_network:
+        return speech
+    return with_target_codes(speech, wave, fps, engine.code_network, p.audio_offset_ms)
 
 
 def look_at_mouths(

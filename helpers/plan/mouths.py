@@ -12,11 +12,9 @@ from .. import checkpoints, media
 from ..errors import InputError
 from ..face.square import FACE_SIZE, crop_square, square_matrix
 from ..face.track import FaceTrack
-from ..networks.codes import MEL_MARGIN
 from ..networks.compact import CompactWav2Lip
 from ..networks.encode import encode_faces, is_talking, neutral_code
 from ..sound.mel import mel_windows, melspectrogram, window_starts
-from ..sound.voice import median_pitch
 from .donors import NEUTRAL_FRAMES, Candidates, OwnSound, choose_donors, donor_count
 from .selection import ENOUGH_S
 from .speech import Speech
@@ -93,4 +91,4 @@ def own_sound(clip: Clip, count: int, net: CompactWav2Lip) -> OwnSound | None:
     if expert:
         expert = expert.to(next(net.parameters()).device)
 
-    return OwnSound(mel_windows(mel, starts, MEL_MARGIN), median_pitch(wave), expert)
+    return OwnSound(wave, mel_windows(mel, starts), expert)

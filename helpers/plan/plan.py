@@ -67,9 +67,9 @@ class Plan:
         """``float32 (N, 8)``: the mouth codes that the speech asks for."""
         return self.sound.target_codes
 
-    def windows(self, numbers: Sequence[int], margin: int = 0) -> np.ndarray:
+    def windows(self, numbers: Sequence[int]) -> np.ndarray:
         """Mel windows of output frames; see ``Speech.windows``."""
-        return self.sound.windows(numbers, margin)
+        return self.sound.windows(numbers)
 
     @property
     def frames(self) -> int:
@@ -159,7 +159,6 @@ def load_plan(path: str | os.PathLike) -> Plan:
             for k in range(len(faces["present"]))
         ]
         sound = {f.name: data[f"sound.{f.name}"] for f in fields(Speech)}
-        sound |= {name: float(sound[name]) for name in ("voice", "gain")}
         crop = tuple(int(v) for v in data["crop"])
 
         return Plan(

@@ -8,46 +8,37 @@ from fractions import Fraction
 
 import numpy as np
 
-from ..networks.codes import CODE_SIZE, MEL_MARGIN
+from .. import checkpoints
+from ..networks.audio_encoder import AudioEncoder
+from ..networks.codes import CODE_SIZE
 from ..networks.compact import CompactWav2Lip
-from ..networks.encode import ENCODE_BATCH, encode_mel, fit_voice
+from ..networks.encode import encode_speech, frame_moments
 from ..params import Params
 from ..sound.mel import mel_windows, melspectrogram, window_starts
 from ..sound.speech import quieten_pauses, speech_activity
-from ..sound.voice import median_pitch, normalise_voice
-
-VOICE_FRAMES = 500  # of speech, from all over a recording, after which its voice is fitted
 
 
 @dataclass(frozen=True)
 class Speech:
     """What N output frames hear.
 
-    mel ``float32 (80, M)``; mel_start ``int64 (N,)``; activity ``float32 (N,)``, 1 speech to 0 pause;
-    voice: by how much the mel's bands are stretched for the audio encoder, gain: what is added to its
-    level before (see ``encode.fit_voice``); target_codes ``float32 (N, 8)``, zero where the engine has
-    no mouth codes.
+    mel ``float32 (80, M)``; mel_start ``int64 (N,)``; activity ``float32 (N,)``, 1 speech to 0
+    pause; target_codes ``float32 (N, 8)``, zero where the engine has no mouth codes.
     """
 
     mel: np.ndarray
     mel_start: np.ndarray
     activity: np.ndarray
     target_codes: np.ndarray
-    voice: float = 1.0
-    gain: float = 0.0
 
-    def windows(self, numbers: Sequence[int], margin: int = 0) -> np.ndarray:
-        """Mel windows of output frames, ``float32 (len(numbers), 80, 16)``, quiet in pauses.
-
-        With a ``margin``, so many mel frames more on both sides.
-        """
-        windows = mel_windows(self.mel, self.mel_start[numbers], margin)
-        windows = normalise_voice(windows, self.voice, self.gain)
+    def windows(self, numbers: Sequence[int]) -> np.ndarray:
+        """Mel windows of output frames, ``float32 (len(numbers), 80, 16)``, quiet in pauses."""
+        windows = mel_windows(self.mel, self.mel_start[numbers])
         return quieten_pauses(windows, self.activity[numbers])
 
 
 def plan_speech(wave: np.ndarray, count: int, fps: Fraction, alignment: str, p: Params) -> Speech:
-    """A 16 kHz waveform at ``count`` output frames, as it is: no voice fitted, no mouth codes."""
+    """A 16 kHz waveform at ``count`` output frames, without mouth codes."""
     mel = melspectrogram(wave)
     activity = np.ones(count, np.float32)
     if p.silence == "close":
@@ -61,17 +52,16 @@ def plan_speech(wave: np.ndarray, count: int, fps: Fraction, alignment: str, p: 
     )
 
 
-def with_target_codes(speech: Speech, wave: np.ndarray, net: CompactWav2Lip) -> Speech:
-    """The speech with its voice fitted to the audio encoder, and the mouth codes that it asks for."""
-    spoken = np.flatnonzero(speech.activity > 0.5)
-    count = min(len(spoken), VOICE_FRAMES)
-    chosen = spoken[np.linspace(0, len(spoken) - 1, count).astype(int)]
-    voice, gain = fit_voice(net, speech.windows(chosen, MEL_MARGIN), median_pitch(wave))
-    fitted = replace(speech, voice=voice, gain=gain)
+def with_target_codes(
+    speech: Speech, wave: np.ndarray, fps: Fraction, net: CompactWav2Lip, offset_ms: float
+) -> Speech:
+    """The speech with the mouth codes that it asks for; a positive offset hears later sound."""
+    count = len(speech.activity)
+    moments = frame_moments(count, fps) + offset_ms / 1000
+    codes = encode_speech(net, audio_encoder_for(net), wave, moments, speech.activity)
+    return replace(speech, target_codes=codes)
 
-    frames = len(speech.activity)
-    pieces = (
-        fitted.windows(range(n, min(n + ENCODE_BATCH, frames)), MEL_MARGIN)
-        for n in range(0, frames, ENCODE_BATCH)
-    )
-    return replace(fitted, target_codes=encode_mel(net, pieces))
+
+def audio_encoder_for(net: CompactWav2Lip) -> AudioEncoder:
+    """The audio encoder, where the network is."""
+    return checkpoints.audio_encoder().to(net.readout.weight.device)

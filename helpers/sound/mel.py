@@ -114,11 +114,7 @@ def window_starts(
     return np.clip(starts, 0, max(0, mel_frames - MEL_WINDOW))
 
 
-def mel_windows(mel: np.ndarray, starts: np.ndarray, margin: int = 0) -> np.ndarray:
-    """Windows of a mel ``(80, M)`` that start at ``starts``: ``float32 (len(starts), 80, 16)``.
-
-    With a ``margin``, so many mel frames more on both sides; the mel's ends are held.
-    """
-    columns = np.asarray(starts)[:, None] + np.arange(-margin, MEL_WINDOW + margin)
-    windows = mel[:, columns.clip(0, mel.shape[1] - 1)]
-    return np.ascontiguousarray(windows.transpose(1, 0, 2))
+def mel_windows(mel: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Windows of a mel ``(80, M)`` that start at ``starts``: ``float32 (len(starts), 80, 16)``."""
+    at = np.asarray(starts)[:, None] + np.arange(MEL_WINDOW)
+    return np.ascontiguousarray(mel[:, at.clip(0, mel.shape[1] - 1)].transpose(1, 0, 2))

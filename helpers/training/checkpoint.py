@@ -22,6 +22,7 @@ WARM_UP = 100  # steps
 WEIGHTS = {  # what each training writes
     "expert": "sync-compact.safetensors",
     "generator": "wav2lip-compact.safetensors",
+    "ear": "wav2lip-compact.safetensors",
     "restorer": "restore-compact.safetensors",
 }
 

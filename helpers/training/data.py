@@ -1,7 +1,8 @@
 """Clips -> steadied face crops and mels in memory-mapped arrays -> augmented batches.
 
 A prepared folder holds ``crops.raw`` (uint8, one 128x128 RGB crop a frame, covering 4/3 of the networks' square),
-``mels.raw`` (float16, each clip's mel in several voices) and ``index.json``. Frames are at 25 a second.
+``mels.raw`` (float16, each clip's mel in several voices), ``sound.raw`` (int16, 16 kHz) and ``index.json``. Frames are
+at 25 a second.
 """
 
 from __future__ import annotations
@@ -39,7 +40,6 @@ from ..sound.mel import (
     melspectrogram,
     window_starts,
 )
-from ..sound.voice import median_pitch, stretch_bands
 from .mouths import MIDDLE, SIZE as STORED, cheeks, open_wider, whiten
 
 FPS = Fraction(25)
@@ -55,6 +55,7 @@ LAUGHING, WIDER = (
 )  # share of mouths that are opened wider, and by how much of their opening at most
 CHOICES = 5  # of a reference, of which the one is taken whose mouth looks least like the target's
 LIGHT, DARK = -0.5, 0.9  # logarithms of gamma: the corpus has hardly any dark skin
+LOUDEST = 32767  # of a stored sample
 HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
 
 
@@ -125,8 +126,8 @@ def read_clip(path: str, detector: str = "retinaface") -> tuple[np.ndarray, np.n
         return str(error)
 
 
-def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray, float] | str:
-    """(path, detector, seed) -> crops ``(n, 128, 128, 3)``, mels ``(voices, 80, M)`` and pitch, or why not."""
+def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray, np.ndarray] | str:
+    """(path, detector, seed) -> crops ``(n, 128, 128, 3)``, mels ``(voices, 80, M)`` and sound, or why not."""
     path, detector, seed = job
     result = read_clip(path, detector)
     if isinstance(result, str):
@@ -134,7 +135,7 @@ def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray, flo
     crops, wave = result
     rng = np.random.default_rng(seed)
     mels = [melspectrogram(wave)] + [change_voice(wave, rng) for _ in range(VOICES - 1)]
-    return crops, np.stack(mels).astype(np.float16), median_pitch(wave)
+    return crops, np.stack(mels).astype(np.float16), (wave.clip(-1, 1) * LOUDEST).astype(np.int16)
 
 
 def list_clips(folder: str | os.PathLike) -> list[dict]:
@@ -180,7 +181,7 @@ def prepare(
     index_path = out / "index.json"
     if index_path.exists():
         index = json.loads(index_path.read_text())
-        if all("pitch" in clip for clip in index["clips"]):  # an earlier version's have none
+        if "samples" in index:  # an earlier version's folder has no sound
             return index
     clips = list_clips(folder)
     if not clips:
@@ -188,12 +189,13 @@ def prepare(
             f"{folder} holds no video clips; give a folder of clips of one talking person each"
         )
     out.mkdir(parents=True, exist_ok=True)
-    index, skipped, frames, mel_frames = [], {}, 0, 0
+    index, skipped, frames, mel_frames, samples = [], {}, 0, 0, 0
     jobs = [(str(folder / c["file"]), detector, n) for n, c in enumerate(clips)]
     with (
         multiprocessing.get_context("spawn").Pool(workers) as pool,
         (out / "crops.raw").open("wb") as crops_file,
         (out / "mels.raw").open("wb") as mels_file,
+        (out / "sound.raw").open("wb") as sound_file,
     ):
         for clip, result in zip(
             clips, tqdm(pool.imap(_clip_arrays, jobs), total=len(jobs)), strict=True
@@ -201,22 +203,29 @@ def prepare(
             if isinstance(result, str):
                 skipped[clip["file"]] = result
                 continue
-            crops, mels, pitch = result
+            crops, mels, sound = result
             crops.tofile(crops_file)
             np.ascontiguousarray(mels.transpose(2, 0, 1)).tofile(
                 mels_file
             )  # (M, voices, 80): clips follow in time
-            n, m = len(crops), mels.shape[2]
+            sound.tofile(sound_file)
+            n, m, s = len(crops), mels.shape[2], len(sound)
             index.append(
-                dict(clip, pitch=pitch, start=frames, frames=n, mel_start=mel_frames, mel_frames=m)
-            )
-            frames, mel_frames = frames + n, mel_frames + m
+                dict(clip, start=frames, frames=n, mel_start=mel_frames, mel_frames=m,
+                     sound_start=samples, samples=s)
+            )  # fmt: skip
+            frames, mel_frames, samples = frames + n, mel_frames + m, samples + s
     if not index:
         raise InputError(
             f"{folder}: none of the {len(clips)} clips can be used ({next(iter(skipped.values()))})"
         )
     result = dict(
-        folder=str(folder), clips=index, skipped=skipped, frames=frames, mel_frames=mel_frames
+        folder=str(folder),
+        clips=index,
+        skipped=skipped,
+        frames=frames,
+        mel_frames=mel_frames,
+        samples=samples,
     )
     index_path.write_text(json.dumps(result, indent=1))
     return result
@@ -246,6 +255,7 @@ class Clips:
         self.mels = np.memmap(
             prepared / "mels.raw", np.float16, "r", shape=(index["mel_frames"], VOICES, N_MELS)
         )
+        self.sound = np.memmap(prepared / "sound.raw", np.int16, "r", shape=index["samples"])
         self.rng = np.random.default_rng(seed)
         self.torch_rng = torch.Generator(self.device).manual_seed(seed)
         self.train = [c for c in self.clips if c["split"] == "train"]
@@ -257,11 +267,16 @@ class Clips:
         weight = np.array([count[c["speaker"]] ** -0.5 for c in self.train])
         self.weight = weight / weight.sum()
 
-    def windows(self, clip: dict, at: np.ndarray, voice: int = 0, margin: int = 0) -> np.ndarray:
-        """Mel windows of frames ``at`` of a clip, ``float32 (n, 80, 16)``, on both sides ``margin`` mel frames more."""
+    def windows(self, clip: dict, at: np.ndarray, voice: int = 0) -> np.ndarray:
+        """Mel windows of frames ``at`` of a clip, ``float32 (n, 80, 16)``."""
         mel = self.mels[clip["mel_start"] : clip["mel_start"] + clip["mel_frames"], voice].T
         starts = window_starts(clip["frames"], FPS, clip["mel_frames"], "centred")
-        return mel_windows(np.asarray(mel, np.float32), starts[at], margin)
+        return mel_windows(np.asarray(mel, np.float32), starts[at])
+
+    def wave(self, clip: dict) -> np.ndarray:
+        """The clip's 16 kHz waveform, ``float32 (samples,)``."""
+        part = self.sound[clip["sound_start"] : clip["sound_start"] + clip["samples"]]
+        return part.astype(np.float32) / LOUDEST
 
     def faces(self, clip: dict, at: np.ndarray) -> np.ndarray:
         """Stored crops of frames ``at``, ``uint8 (n, 128, 128, 3)``."""
@@ -345,18 +360,6 @@ class Clips:
         """Random decibels ``(batch, 1, 80, 1)``, lines through ``knots`` values of a standard deviation ``spread``."""
         values = self._normal(batch, 1, knots) * spread
         return F.interpolate(values, size=N_MELS, mode="linear", align_corners=True)[..., None]
-
-    def vary_voice(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
-        """A little another voice for every clip: mels ``(B, n, 80, 16)`` with vocal tract, loudness and equaliser.
-
-        Mild, for what must tell how far a mouth opens: noise, rooms and far voices, good for the sync expert, cost
-        more of that than they save on strangers.
-        """
-        batch = len(mel)
-        mel = stretch_bands(mel, torch.exp(0.1 * strength * self._uniform(batch)))
-        equaliser = self._equaliser(batch, 6, 1.5)
-        decibels = self._uniform(batch, 1, 1, 1) * 15 + equaliser
-        return (mel + strength * MEL_DECIBEL * decibels).clamp(-MEL_LIMIT, MEL_LIMIT)
 
     def augment_mel(self, mel: torch.Tensor, strength: float = 1.0) -> torch.Tensor:
         """Another microphone for every clip: mels ``(B, n, 80, 16)`` with gain, equaliser, noise floor, band limits."""

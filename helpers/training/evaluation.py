@@ -21,13 +21,11 @@ from ..errors import InputError, WeightsError
 from ..face.square import FACE_SIZE
 from ..measure.pictures import edge_sharpness, mean_flicker, mouth_part, psnr
 from ..measure.samples import score_sync
-from ..networks.codes import MEL_MARGIN
 from ..networks.compact import CompactWav2Lip
 from ..networks.devices import choose_precision
-from ..networks.encode import encode_faces, encode_speech, neutral_code
+from ..networks.encode import encode_faces, encode_speech, frame_moments, neutral_code
 from ..networks.sync_expert import MAX_OFFSET, SyncExpert
 from ..sound.mel import mel_windows, melspectrogram, window_starts
-from ..sound.voice import median_pitch
 from . import data
 
 BATCH = 16
@@ -120,6 +118,7 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str
     can be used, WeightsError if the network is no compact one.
     """
     net, expert = checkpoints.load(checkpoints.locate(model).path), checkpoints.sync_expert()
+    audio_encoder = checkpoints.audio_encoder()
     if not isinstance(net, CompactWav2Lip):
         raise WeightsError(
             f"checkpoint={model}: only compact networks are measured on clips; use compact or a path"
@@ -132,14 +131,11 @@ def evaluate(model: str, folder: str | os.PathLike, passes: int = 3) -> dict[str
             continue
         crops, wave = result
         mel = melspectrogram(wave)
-        windows = mel_windows(
-            mel, window_starts(len(crops), data.FPS, mel.shape[1], "centred"), MEL_MARGIN
-        )
+        windows = mel_windows(mel, window_starts(len(crops), data.FPS, mel.shape[1], "centred"))
         edge = (data.STORED - FACE_SIZE) // 2
         squares = np.ascontiguousarray(crops[:, edge : edge + FACE_SIZE, edge : edge + FACE_SIZE])
-        ready.append(
-            (path["file"], squares, windows, encode_speech(net, windows, median_pitch(wave)))
-        )
+        told = encode_speech(net, audio_encoder, wave, frame_moments(len(crops), data.FPS))
+        ready.append((path["file"], squares, windows, told))
     if not ready:
         raise InputError(
             f"{folder}: none of the {len(skipped)} clips can be used ({next(iter(skipped.values()), '')})"

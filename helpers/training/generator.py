@@ -35,6 +35,7 @@ from ..networks.compact import CompactWav2Lip, network_input
 from ..networks.devices import choose_device
 from ..networks.maps import paint_over, warp, warp_and_paint
 from ..networks.sync_expert import SYNC_FRAMES, SyncExpert, stack_lower_halves
+from . import ear
 from .checkpoint import (
     Averaged,
     average_with,
@@ -44,7 +45,6 @@ from .checkpoint import (
     weights_path,
 )
 from .data import Clips
-from .ear import STEPS as EAR_STEPS, fit as fit_ear
 from .losses import detail_error, gradient_error
 
 LEARNING_RATE = 1e-3
@@ -245,11 +245,7 @@ def train(
         )
     net = net.to(device, memory_format=torch.channels_last)
     net.face_encoder.requires_grad_("encoders" not in without)
-    drawing = [
-        p
-        for name, p in net.named_parameters()
-        if not name.startswith("audio_encoder") and p.requires_grad
-    ]
+    drawing = [p for p in net.parameters() if p.requires_grad]
     optimiser = torch.optim.AdamW(drawing, lr=rate, weight_decay=0.01, fused=True)
     averaged = Averaged(net)
     critic = MouthCritic().to(device, memory_format=torch.channels_last)
@@ -334,6 +330,6 @@ def train(
     if start and new_weights < 1:
         average_with(averaged.net, checkpoints.load(start).to(device), new_weights)
     if "encoders" not in without:
-        fit_ear(averaged.net, clips, min(EAR_STEPS, steps), rate, float("voices" not in without))
+        ear.fit(averaged.net, checkpoints.audio_encoder().to(device), clips)
     save_weights(averaged.net, path, architecture="CompactWav2Lip", width=net.width, steps=done)
     return path

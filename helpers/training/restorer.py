@@ -28,13 +28,10 @@ from ..engines.compact import draw_maps
 from ..errors import InputError
 from ..face.detect import detect_faces
 from ..face.square import crop_square, square_matrix
-from ..networks.codes import MEL_MARGIN
 from ..networks.compact import CompactWav2Lip
 from ..networks.devices import choose_device, choose_precision
-from ..networks.encode import encode_faces, encode_speech, neutral_code
+from ..networks.encode import encode_faces, encode_speech, frame_moments, neutral_code
 from ..networks.restorer import CompactRestorer
-from ..sound.mel import mel_windows, melspectrogram, window_starts
-from ..sound.voice import median_pitch
 from . import data
 from .checkpoint import Averaged, mixed_precision, run_training, save_weights, weights_path
 from .data import FPS
@@ -88,9 +85,8 @@ def _squares(path: Path, net: CompactWav2Lip) -> tuple[list[np.ndarray], list[np
     """Faces of every fifth frame of a clip, and the same re-drawn; a clip without sound is re-drawn to silence."""
     frames = list(media.read_frames(path, FPS))
     wave = media.read_audio(path) if media.probe(path).has_audio else np.zeros(0, np.float32)
-    mel = melspectrogram(wave)
-    heard = mel_windows(mel, window_starts(len(frames), FPS, mel.shape[1]), MEL_MARGIN)
-    told = encode_speech(net, heard, median_pitch(wave))[::EVERY]
+    moments = frame_moments(len(frames), FPS)
+    told = encode_speech(net, checkpoints.audio_encoder(), wave, moments)[::EVERY]
     frames = frames[::EVERY]
     found = list(detect_faces(frames))
     seen = [n for n, boxes in enumerate(found) if len(boxes)]

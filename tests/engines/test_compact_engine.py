@@ -14,15 +14,20 @@ from helpers.engines.compact import (
     PHOTO_FLOW,
     greenest,
 )
-from helpers.networks.codes import MEL_MARGIN
 from helpers.networks.compact import network_input
 from helpers.networks.encode import (
     encode_faces,
-    encode_mel,
+    encode_speech,
     neutral_code,
 )
 from helpers.networks.maps import chain_maps, warp_and_paint
-from helpers.sound.mel import mel_windows, melspectrogram
+
+
+def sample_codes(net) -> np.ndarray:
+    """What the sample's speech asks for, four times a second."""
+    moments = np.arange(0.1, 7.1, 0.25)
+    wave = media.read_audio(SAMPLE_SPEECH)
+    return encode_speech(net, checkpoints.audio_encoder(), wave, moments)
 
 
 def test_a_face_does_not_depend_on_its_neighbours_in_the_batch():
@@ -44,8 +49,7 @@ def test_a_face_does_not_depend_on_its_neighbours_in_the_batch():
 def test_sound_moves_the_mouth(precision):
     """The bundled network draws different mouths for different sounds, and leaves the eyes alone."""
     net = checkpoints.load(checkpoints.FOLDER / "wav2lip-compact.safetensors")
-    mel = melspectrogram(media.read_audio(SAMPLE_SPEECH))
-    codes = encode_mel(net, [mel_windows(mel, np.arange(0, 560, 20), MEL_MARGIN)])
+    codes = sample_codes(net)
     face = sample_face()
     maps = torch.from_numpy(draw_batch(net, codes, np.repeat(face[None], len(codes), 0), precision))
     pixels = torch.from_numpy(face).permute(2, 0, 1).float().expand(len(codes), 3, 96, 96)
@@ -60,10 +64,8 @@ def test_sound_moves_the_mouth(precision):
 def test_eyes_bring_mouths_nearer_to_what_is_heard():
     """A smile and the same smile shut, told the same sounds: by passes that look at what is drawn, and blindly."""
     net = checkpoints.load(checkpoints.locate("compact").path)
-    mel = melspectrogram(media.read_audio(SAMPLE_SPEECH))
-    windows = mel_windows(mel, np.arange(0, 560, 20), MEL_MARGIN)
     pixels = lambda pictures: torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255  # noqa: E731
-    smile, silence = sample_face()[None], encode_mel(net, [np.full((1, 80, 32), -4, np.float32)])
+    smile, silence = sample_face()[None], net.readout.silence[None].numpy()
     own = neutral_code(net, encode_faces(net, smile))
     assert own.shape == (8,) and own.dtype == np.float32 and np.linalg.norm(own) <= 3.001
     maps = torch.from_numpy(
@@ -72,7 +74,7 @@ def test_eyes_bring_mouths_nearer_to_what_is_heard():
     shut = (
         (warp_and_paint(pixels(smile), maps).clamp(0, 1) * 255).byte().permute(0, 2, 3, 1).numpy()
     )
-    told = encode_mel(net, [windows])
+    told = sample_codes(net)
     code = torch.from_numpy(told)
     seen = {"blind": [], "seeing": []}
     for face in (smile, shut):

@@ -1,78 +1,121 @@
 """Sound and faces as mouth codes."""
 
+from fractions import Fraction
+
 import numpy as np
 import pytest
 import torch
 from support import SAMPLE_SPEECH
+from torch.nn import functional as F
 
 from helpers import checkpoints, media
-from helpers.networks.codes import MEL_MARGIN
+from helpers.networks.audio_encoder import embed
+from helpers.networks.codes import READ_REACH, TAPS
 from helpers.networks.encode import (
-    VOICE_STRETCHES,
-    encode_mel,
+    LOUDNESS,
+    MOST_STRETCH,
+    SPOKEN_OPEN,
+    SPREAD,
+    USUALLY_OPEN,
+    embed_around,
     encode_speech,
-    fit_voice,
+    frame_moments,
     is_talking,
     neutral_code,
-    silence_code,
 )
-from helpers.sound.mel import mel_windows, melspectrogram
-from helpers.sound.voice import missing_gain, normalise_voice, usual_stretch
 
 
-def test_an_ear_is_a_mean_over_places_and_encoders():
-    """Heard early, in time and late by two mel frames (25 ms): by two encoders of 0.2 s and two of 0.35 s each."""
-    ear = checkpoints.load(checkpoints.FOLDER / "wav2lip-compact.safetensors").audio_encoder
-    mel = torch.randn(3, 1, 80, 32, generator=torch.Generator().manual_seed(0))
-    short = [encoder(mel[..., at : at + 16]) for encoder in ear.encoders[:2] for at in (6, 8, 10)]
-    long = [encoder(mel[..., at : at + 28]) for encoder in ear.encoders[2:] for at in (0, 2, 4)]
-    told = torch.stack(short + long).mean(dim=0)
-    assert torch.allclose(ear(mel), told * ear.spread, atol=1e-4)
+@pytest.fixture(scope="module")
+def net():
+    return checkpoints.load(checkpoints.locate("compact").path)
 
 
-def test_a_voice_is_fitted_to_the_ear():
-    """Speech whose bands were moved is moved back, as far as the factors go: the one with which most is told."""
-    net = checkpoints.load(checkpoints.locate("compact").path)
-    mel = melspectrogram(media.read_audio(SAMPLE_SPEECH))
-    windows = mel_windows(mel, np.arange(0, 560, 4), MEL_MARGIN)
-
-    def movement(factor: float) -> float:
-        with torch.no_grad():
-            heard = net.audio_encoder(
-                torch.from_numpy(normalise_voice(windows, factor, gain))[:, None]
-            )
-        return float(heard.var(dim=0).sum())
-
-    usual, gain = usual_stretch(200.0), missing_gain(windows)
-    assert usual == pytest.approx(0.938, abs=0.001) and usual_stretch(106.0) == 1
-    fitted = lambda factor: fit_voice(net, normalise_voice(windows, factor), 200.0)[0]  # noqa: E731
-    assert fitted(1.0) == max((usual * voice for voice in VOICE_STRETCHES), key=movement)
-    assert fitted(1.15) < fitted(0.87)
-    assert fit_voice(net, windows[:0], 200.0) == (usual, 0)
+@pytest.fixture(scope="module")
+def encoder():
+    return checkpoints.audio_encoder()
 
 
-def test_a_quiet_recording_is_heard_as_a_loud_one():
-    """10 dB less: a fifteenth of the codes' spread away, half as far as from an ear that is given it as it is."""
-    net = checkpoints.load(checkpoints.locate("compact").path)
-    wave = media.read_audio(SAMPLE_SPEECH)
-    loud, quiet = (
-        mel_windows(melspectrogram(wave * share), np.arange(0, 560, 4), MEL_MARGIN)
-        for share in (1.0, 0.32)
-    )
-    told = encode_speech(net, loud, 120.0)
-    away = np.abs(encode_speech(net, quiet, 120.0) - told).mean()
-    stretch, gain = fit_voice(net, loud, 120.0)
-    unheeded = np.abs(encode_mel(net, [normalise_voice(quiet, stretch, gain)]) - told).mean()
-    assert away < 0.1 * told.std() and away < 0.6 * unheeded, (away, unheeded, told.std())
+@pytest.fixture(scope="module")
+def speech() -> np.ndarray:
+    return media.read_audio(SAMPLE_SPEECH)[: 6 * media.SAMPLE_RATE]
 
 
-def test_a_mouth_that_does_not_move_counts_by_half():
-    """One picture shows a moment: its code counts by half, the other half is a usual mouth, a little open."""
-    net = checkpoints.load(checkpoints.locate("compact").path)
+def speech_mean(net) -> np.ndarray:
+    """The mean code of speech: away from that of silence."""
+    return -SPOKEN_OPEN * F.normalize(net.readout.silence, dim=0).numpy()
+
+
+def test_codes_are_read_from_the_embeddings_around_a_moment(net, encoder, speech):
+    """Between two embeddings the mean of what is read at both; less the recording's mean."""
+    embeddings = torch.cat(list(embed(encoder, speech, LOUDNESS)))
+    weight = net.readout.weight.flatten(0, 1)
+
+    def read(first: int) -> torch.Tensor:
+        return embeddings[first : first + TAPS].flatten() @ weight
+
+    moments = np.array([1.0, 2.0, 2.01])
+    codes = encode_speech(net, encoder, speech, moments)
+    expected = []
+    for place in (49.5, 99.5, 100):
+        low = int(np.floor(place)) - READ_REACH
+        high = int(np.ceil(place)) - READ_REACH
+        expected.append((read(low) + read(high)) / 2)
+
+    expected = torch.stack(expected).numpy()
+    centred = expected - expected.mean(axis=0)
+    stretch = min(MOST_STRETCH, SPREAD / np.sqrt(centred.var(axis=0).sum()))
+    assert codes == pytest.approx(centred * stretch + speech_mean(net), abs=2e-3)
+    around = embed_around(encoder, speech, moments)
+    assert around @ weight.numpy() == pytest.approx(expected, abs=1e-3)
+
+
+def test_pauses_have_the_code_of_silence(net, encoder, speech):
+    moments = frame_moments(100, Fraction(25))
+    activity = np.ones(100, np.float32)
+    activity[60:] = 0
+    activity[59] = 0.5
+    codes = encode_speech(net, encoder, speech, moments, activity)
+    silence = net.readout.silence.numpy()
+
+    assert codes[60:] == pytest.approx(np.tile(silence, (40, 1)))
+    assert codes[:59].mean(axis=0) == pytest.approx(speech_mean(net), abs=1e-4)
+    spoken = encode_speech(net, encoder, speech, moments[:59])
+    assert codes[:59] == pytest.approx(spoken, abs=1e-4)
+
+
+def test_little_movement_is_stretched_to_what_people_move(net, encoder, speech):
+    moments = frame_moments(100, Fraction(25))
+    codes = encode_speech(net, encoder, speech, moments)
+    assert np.sqrt(codes.var(axis=0).sum()) <= SPREAD * 1.001
+
+    silence = encode_speech(net, encoder, np.zeros_like(speech), moments)
+    assert np.sqrt(silence.var(axis=0).sum()) < SPREAD / 2
+
+
+def test_a_quiet_recording_asks_for_the_same(net, encoder, speech):
+    moments = frame_moments(100, Fraction(25))
+    loud = encode_speech(net, encoder, speech, moments)
+    quiet = encode_speech(net, encoder, speech * np.float32(0.1), moments)
+
+    assert np.abs(quiet - loud).max() < 0.01
+
+
+def test_codes_do_not_depend_on_the_frame_rate(net, encoder, speech):
+    """What is asked for at one moment is the same in films of 25 and 50 frames a second."""
+    slow = encode_speech(net, encoder, speech, frame_moments(100, Fraction(25)))
+    fast = encode_speech(net, encoder, speech, frame_moments(200, Fraction(50)))
+    between = (fast[::2] + fast[1::2]) / 2
+
+    assert np.abs(slow - between).mean() < 0.25 * slow.std()
+
+
+def test_a_mouth_that_does_not_move_counts_by_half(net):
+    """One picture shows a moment: the other half is a usual mouth, a little open."""
     still = np.repeat(np.linspace(-0.5, 0.5, 8, dtype=np.float32)[None], 5, 0)
-    away = silence_code(net).numpy() / float(silence_code(net).norm())
-    assert not is_talking(still) and np.allclose(
-        neutral_code(net, still), (still[0] - 0.65 * away) / 2
-    )
+    away = F.normalize(net.readout.silence, dim=0).numpy()
+
+    assert not is_talking(still)
+    assert neutral_code(net, still) == pytest.approx((still[0] - USUALLY_OPEN * away) / 2)
     talking = still + np.array([-1, 1, 0, 1, -1], np.float32)[:, None]
-    assert is_talking(talking) and np.allclose(neutral_code(net, talking), talking.mean(axis=0))
+    assert is_talking(talking)
+    assert neutral_code(net, talking) == pytest.approx(talking.mean(axis=0))
