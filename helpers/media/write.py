@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def write_video(
     return count
 
 
-def _feed(process: subprocess.Popen, frame: np.ndarray, following: Iterable[np.ndarray]) -> int:
+def _feed(process: subprocess.Popen, frame: np.ndarray, following: Iterator[np.ndarray]) -> int:
     """Write a frame and those after it to a process; returns how many there were."""
     height, width = frame.shape[:2]
     odd = ((0, height % 2), (0, width % 2), (0, 0))

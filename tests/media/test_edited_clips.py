@@ -90,6 +90,10 @@ def test_a_source_that_ends_early_is_said(tmp_path, capsys):
     frames = list(media.read_frames(broken, FPS))
     assert len(frames) == 25 and (frames[-1] == frames[14]).all()
     assert "broken.mov ends early, at 0.60 s" in capsys.readouterr().err
+
+    late = list(media.read_frames(broken, FPS, 20, 25))
+    assert len(late) == 5 and (late[0] == frames[14]).all()
+    assert capsys.readouterr().err == ""
     list(media.read_frames(source, FPS))
     assert capsys.readouterr().err == ""
 
