@@ -86,7 +86,7 @@ def _loudest(info: MediaInfo, track: int) -> float:
 
 
 def _decode(info: MediaInfo, track: int, rate: int, channels: int, *more: str) -> np.ndarray:
-    """A track from the first whole picture on, ``float32 (samples, channels)``; NaN is 0."""
+    """A track in step with the pictures, ``float32 (samples, channels)``; NaN is 0."""
     done = subprocess.run(
         ffmpeg_command("-v", "error", *input_args(info.path))
         + ["-map", f"0:a:{track}", "-af", IN_TIME, "-ac", str(channels), "-ar", str(rate)]
@@ -94,5 +94,9 @@ def _decode(info: MediaInfo, track: int, rate: int, channels: int, *more: str) -
         capture_output=True,
     )
     wave = np.frombuffer(done.stdout, "<f4").reshape(-1, channels)
-    wave = wave[round(info.lead * rate) :]
-    return np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    shift = round(info.sound_shift * rate)
+    if shift > 0 and len(wave):
+        return np.pad(wave, ((shift, 0), (0, 0)))
+
+    return wave[-shift:] if shift else wave

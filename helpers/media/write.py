@@ -132,9 +132,11 @@ def mux(
     The sound is cut, or padded with silence, to ``duration`` seconds.
     """
     filters = [IN_TIME]
-    lead = probe(audio).lead
-    if lead:
-        filters += [f"atrim=start={lead:.6f}", "asetpts=PTS-STARTPTS"]
+    shift = probe(audio).sound_shift
+    if shift < 0:
+        filters += [f"atrim=start={-shift:.6f}", "asetpts=PTS-STARTPTS"]
+    elif shift > 0:
+        filters.append(f"adelay=delays={shift * 1000:.3f}:all=1")
     filters += ["apad", f"atrim=end={float(duration):.6f}"]
 
     source = ["-i", file_url(video), *input_args(audio)]
