@@ -18,7 +18,7 @@ from .rate import find_rate
 
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # ffmpeg's own leave alpha out
 # Containers in which ffmpeg counts time from the first packet of what is read, not of the file
-OWN_ZERO = ("mpeg", "mpegts")
+ZERO_OF_STREAM = ("mpeg", "mpegts")
 DELAY_SECONDS = 10  # s, of the beginning, in which picture and sound both start
 INTERLACED = re.compile(r"\b(top|bottom) (coded )?first\b")
 
@@ -122,7 +122,7 @@ def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict)
 
 
 def _sound_delay(path: str, container: str, sound: dict) -> float:
-    if container not in OWN_ZERO or not sound:
+    if container not in ZERO_OF_STREAM or not sound:
         return 0.0
 
     streams = ["-map", "0:V:0", "-map", "0:a:0", "-c", "copy", "-copyinkf"]

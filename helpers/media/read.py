@@ -55,7 +55,7 @@ def read_frames(
         return
 
     if info.kind == "image":
-        yield from _repeat(_still(info, size, view), stop - start)
+        yield from _repeat(_read_still(info, size, view), stop - start)
         return
 
     command = _decode_command(info, fps, start, stop, size or view.size(info), view)
@@ -79,7 +79,7 @@ def _repeat(frame: np.ndarray, count: int) -> Iterator[np.ndarray]:
     return (frame.copy() for _ in range(count))
 
 
-def _still(info: MediaInfo, size: tuple[int, int] | None, view: View) -> np.ndarray:
+def _read_still(info: MediaInfo, size: tuple[int, int] | None, view: View) -> np.ndarray:
     image = view.apply(read_picture(info.path), info)
     return cv2.resize(image, size, interpolation=cv2.INTER_AREA) if size else image
 
