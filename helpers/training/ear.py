@@ -13,7 +13,8 @@ from ..networks.codes import ENCODER_SHIFT, MEL_MARGIN, FaceEncoder
 from ..networks.compact import CompactWav2Lip, network_input
 from ..sound.mel import MEL_DECIBEL
 from ..sound.voice import LOUD_RANGE_DB, missing_gain, normalise_voice, usual_stretch
-from .data import Clips
+from .clips import Clips
+from .voices import vary_voice
 
 STEPS = 1200
 CLIPS_A_BATCH, WINDOWS_A_CLIP = 64, 4
@@ -109,12 +110,11 @@ def fit(net: CompactWav2Lip, clips: Clips, steps: int, rate: float, voices: floa
         mels, codes = [], []
         for clip in clips.choose(CLIPS_A_BATCH):
             seen, frames, _ = known_of(clip)
-            at = clips.rng.choice(frames, WINDOWS_A_CLIP)
+            at = clips.draws.rng.choice(frames, WINDOWS_A_CLIP)
             mels.append(heard_of(clip, at, MEL_MARGIN - ENCODER_SHIFT))
             codes.append(seen[at])
-        mel = clips.vary_voice(torch.from_numpy(np.stack(mels)).to(device), voices).flatten(0, 1)[
-            :, None
-        ]
+        mel = torch.from_numpy(np.stack(mels)).to(device)
+        mel = vary_voice(mel, voices, clips.draws).flatten(0, 1)[:, None]
         away = ear.each(mel) - torch.cat(codes)
         loss = away.square().mean() + OPENING * (away @ ear.opening).square().mean()
         optimiser.zero_grad()
