@@ -17,7 +17,7 @@ from ..sound.mel import N_MELS, mel_windows, window_starts
 from .draws import Draws
 from .looks import vary_look
 from .mouths import vary_mouths, widen_mouths
-from .prepare import CROP_SIZE, FPS, INDEX, VOICES
+from .prepare import CROP_SIZE, FPS, INDEX, LOUDEST, VOICES
 from .voices import vary_microphone
 
 MOUTH_ROWS = slice(64, 100)  # of a stored crop
@@ -57,13 +57,19 @@ class Clips:
             self.crops = self.crops.to(self.device)
         mel_shape = (index["mel_frames"], VOICES, N_MELS)
         self.mels = np.memmap(prepared / "mels.raw", np.float16, "r", shape=mel_shape)
+        self.sound = np.memmap(prepared / "sound.raw", np.int16, "r", shape=index["samples"])
 
-    def windows(self, clip: Clip, at: np.ndarray, voice: int = 0, margin: int = 0) -> np.ndarray:
-        """Mel windows of frames ``at``, ``float32 (n, 80, 16)``, on both sides ``margin`` more."""
+    def windows(self, clip: Clip, at: np.ndarray, voice: int = 0) -> np.ndarray:
+        """Mel windows of frames ``at``, ``float32 (n, 80, 16)``."""
         first = clip["mel_start"]
         mel = self.mels[first : first + clip["mel_frames"], voice].T
         starts = window_starts(clip["frames"], FPS, clip["mel_frames"], "centred")
-        return mel_windows(np.asarray(mel, np.float32), starts[at], margin)
+        return mel_windows(np.asarray(mel, np.float32), starts[at])
+
+    def wave(self, clip: Clip) -> np.ndarray:
+        """The clip's 16 kHz waveform, ``float32 (samples,)``."""
+        first = clip["sound_start"]
+        return self.sound[first : first + clip["samples"]].astype(np.float32) / LOUDEST
 
     def faces(self, clip: Clip, at: np.ndarray) -> np.ndarray:
         """Stored crops of frames ``at``, ``uint8 (n, 128, 128, 3)``."""
@@ -136,6 +142,7 @@ class Clips:
         """
         rows = np.stack([self._reference_rows(clip) for clip in self.choose(clips)])
         crops = self._crops(rows)  # (B, 1 + choices, 5, 128, 128, 3)
+
         mouths = crops[:, :, :, MOUTH_ROWS, MOUTH_COLUMNS].short()
         unlike = (mouths[:, 1:] - mouths[:, :1]).abs().sum(dim=(2, 3, 4, 5))
         furthest = 1 + unlike.argmax(dim=1)
@@ -172,5 +179,6 @@ def speaker_weights(speakers: list[str]) -> np.ndarray:
     count: dict[str, int] = {}
     for speaker in speakers:
         count[speaker] = count.get(speaker, 0) + 1
+
     weight = np.array([count[speaker] ** -0.5 for speaker in speakers])
     return weight / weight.sum()

@@ -35,7 +35,7 @@ class GeneratorConfig(TrainConfig):
     ``expert``: weights of the sync expert, by default those in the output folder. ``rate``:
     learning rate, by default a fifth of the usual one where training goes on from weights.
     ``width``: of a new network. ``without``: some of ``params.TRAINING_PARTS``; without "encoders",
-    face encoder and audio encoder stay as they are. ``new_weights``: their share in the result, the
+    face encoder and readout stay as they are. ``new_weights``: their share in the result, the
     rest are those of ``start``.
     """
 

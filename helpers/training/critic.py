@@ -42,6 +42,7 @@ class MouthCritic(nn.Module):
         self.layers = nn.Sequential(
             _layer(12, 64, 1), _layer(64, 128, 2), _layer(128, 128, 1), nn.Conv2d(128, 1, 3, 1, 1)
         )
+
         weights = (mouth_weights() - 1)[None, MOUTH_ROWS, MOUTH_COLUMNS]
         weights = F.avg_pool2d(weights, 4)
         self.register_buffer("weights", weights / weights.mean())
@@ -59,6 +60,7 @@ class MouthCritic(nn.Module):
         """Squared length of the gradient of a picture's mean opinion, the mean over pictures."""
         pictures = pictures.detach().requires_grad_(True)
         opinion = (self.weights * self(pictures)).mean(dim=(1, 2, 3)).sum()
+
         gradient = torch.autograd.grad(opinion, pictures, create_graph=True)[0]
         return gradient.square().sum(dim=(1, 2, 3)).mean()
 

@@ -65,6 +65,7 @@ def _softened(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
     """Soft paint: a blurred ellipse."""
     size = picture.shape[-1]
     soft = round_trip(picture, rng.uniform(*SOFT_FACTORS))
+
     line = torch.arange(size)
     x, y = rng.uniform(0.2, 0.8, 2) * size
     across, down = rng.uniform(0.1, 0.5, 2) * size
@@ -75,6 +76,7 @@ def _softened(picture: torch.Tensor, rng: np.random.Generator) -> torch.Tensor:
 
 def _compressed(picture: torch.Tensor, quality: int) -> torch.Tensor:
     array = (picture[0].clamp(0, 1) * 255).round().byte().permute(1, 2, 0).numpy()
+
     coded = cv2.imencode(".jpg", array, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     decoded = cv2.imdecode(coded, cv2.IMREAD_COLOR)
     return torch.from_numpy(decoded).permute(2, 0, 1)[None].float() / 255

@@ -23,14 +23,12 @@ from ..engines.blend import apply_maps
 from ..engines.compact import draw_maps
 from ..errors import InputError, WeightsError
 from ..measure.pictures import edge_sharpness, mean_flicker, mouth_part, psnr
-from ..measure.table import score_sync
-from ..networks.codes import MEL_MARGIN
+from ..measure.samples import score_sync
 from ..networks.compact import CompactWav2Lip
 from ..networks.devices import choose_precision
-from ..networks.encode import encode_faces, encode_speech, neutral_code
+from ..networks.encode import encode_faces, encode_speech, frame_moments, neutral_code
 from ..networks.sync_expert import MAX_OFFSET, SyncExpert
 from ..sound.mel import mel_windows, melspectrogram, window_starts
-from ..sound.voice import median_pitch
 from .clips import middle_squares
 from .prepare import FPS, list_clips, read_clip
 from .weights import load_network
@@ -44,7 +42,7 @@ Row = dict[str, Any]
 
 @dataclass(frozen=True)
 class Sample:
-    """A clip: squares ``uint8 (K, 96, 96, 3)``, mel windows ``float32 (K, 80, 32)``, codes ``(K,
+    """A clip: squares ``uint8 (K, 96, 96, 3)``, mel windows ``float32 (K, 80, 16)``, codes ``(K,
     8)``.
     """
 
@@ -67,6 +65,7 @@ def draw(
     """
     if neutral is None:
         neutral = neutral_code(net, encode_faces(net, faces))
+
     precision = choose_precision("auto", next(net.parameters()).device)
     batch = MouthBatch(faces, codes, neutral=np.tile(neutral, (len(faces), 1)))
 
@@ -100,14 +99,16 @@ def behaviour(
 ) -> dict[str, float]:
     """Sync score, and the mouth's sharpness and flicker as ratios to the true clip's.
 
-    Pictures ``uint8 (K, 96, 96, 3)`` and mel windows ``float32 (K, 80, 16)`` or wider. Sharpness is
+    Pictures ``uint8 (K, 96, 96, 3)`` and mel windows ``float32 (K, 80, 16)``. Sharpness is
     the variance of the Laplacian.
     """
     mouths = [mouth_part(picture) for picture in drawn]
     true_mouths = [mouth_part(picture) for picture in true]
+
     sharp = np.mean([edge_sharpness(mouth) ** 2 for mouth in mouths])
     true_sharp = np.mean([edge_sharpness(mouth) ** 2 for mouth in true_mouths])
     flicker = mean_flicker(np.stack(mouths)) / mean_flicker(np.stack(true_mouths))
+
     score = score_sync(drawn, windows, expert)
     figures = {f"sync_{name}": float(value) for name, value in score.items()}
     return figures | dict(sharpness_ratio=float(sharp / true_sharp), flicker_ratio=flicker)
@@ -147,6 +148,7 @@ def leak(net: CompactWav2Lip, codes: np.ndarray, faces: np.ndarray) -> float:
     drawn = [
         draw(net, codes[frames], np.repeat(faces[[k]], count, axis=0), neutral) for k in references
     ]
+
     left = _mean_difference([_mouths(pictures) for pictures in drawn])
     return float(left / max(1e-6, _mean_difference(list(_mouths(faces[references])))))
 
@@ -155,6 +157,7 @@ def read_samples(
     net: CompactWav2Lip, folder: str | os.PathLike
 ) -> tuple[list[Sample], dict[str, str]]:
     """The clips of a folder that can be used, and why the others cannot. InputError if none can."""
+    encoder = checkpoints.audio_encoder()
     samples = []
     skipped = {}
     for row in list_clips(folder):
@@ -166,8 +169,8 @@ def read_samples(
 
         mel = melspectrogram(wave)
         starts = window_starts(len(crops), FPS, mel.shape[1], "centred")
-        windows = mel_windows(mel, starts, MEL_MARGIN)
-        codes = encode_speech(net, windows, median_pitch(wave))
+        windows = mel_windows(mel, starts)
+        codes = encode_speech(net, encoder, wave, frame_moments(len(crops), FPS))
         faces = np.ascontiguousarray(middle_squares(crops))
         samples.append(Sample(row["file"], faces, windows, codes))
 

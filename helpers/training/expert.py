@@ -74,6 +74,7 @@ class ExpertTrainer(Trainer[SyncExpert]):
         sound_loss = F.cross_entropy(logits, self.labels)
         loss = (sound_loss + F.cross_entropy(logits.T, self.labels)) / 2
         self.descend(loss)
+
         right = logits.argmax(dim=1) == self.labels
         return dict(loss=loss.detach(), accuracy=right.float().mean())
 
@@ -101,6 +102,7 @@ def train(prepared: Path, out: Path, config: TrainConfig) -> Path:
     """
     path = check(out, config)
     torch.manual_seed(config.seed)
+
     clips = Clips(prepared, config.seed, choose_device("auto"))
     net = SyncExpert()
     if config.start:
@@ -108,6 +110,7 @@ def train(prepared: Path, out: Path, config: TrainConfig) -> Path:
 
     trainer = ExpertTrainer(net, clips, config)
     done = run_training(trainer, out, config)
+
     facts = dict(architecture="SyncExpert", steps=done, frames=SYNC_FRAMES)
     save_weights(trainer.averaged.net, path, **facts)
     return path

@@ -17,12 +17,9 @@ from ..engines.compact import draw_maps
 from ..errors import InputError
 from ..face.detect import detect_faces
 from ..face.square import crop_square, square_matrix
-from ..networks.codes import MEL_MARGIN
 from ..networks.compact import CompactWav2Lip
 from ..networks.devices import choose_precision
-from ..networks.encode import encode_faces, encode_speech, neutral_code
-from ..sound.mel import mel_windows, melspectrogram, window_starts
-from ..sound.voice import median_pitch
+from ..networks.encode import encode_faces, encode_speech, frame_moments, neutral_code
 from .prepare import FPS, Index, fingerprint, list_clips, read_index, write_index
 from .weights import load_network
 
@@ -46,6 +43,7 @@ class Faces:
         self.fingerprint = index.get("fingerprint")
         self.is_train = np.array(index["train"], bool)
         self.speakers: list[str] = index["speakers"]
+
         shape = (index["faces"], 2, SQUARE, SQUARE, 3)
         self.squares = np.memmap(collected / ARRAYS, np.uint8, "r", shape=shape)
 
@@ -57,6 +55,7 @@ def collect(folder: Path, out: Path) -> Index:
     train on, or if ``out`` was made from other clips.
     """
     clips = list_clips(folder)
+
     weights = checkpoints.locate("compact").path
     facts = dict(size=SQUARE, every=EVERY, drawn_by=checkpoints.sha256(weights))
     made_from = fingerprint(folder, clips, **facts)
@@ -102,6 +101,7 @@ def draw_clip(path: Path, net: CompactWav2Lip) -> tuple[Squares, Squares]:
     for n in with_face:
         landmarks = detections[n][0, 5:].reshape(5, 2)
         squares.append(crop_square(frames[n], square_matrix(landmarks, SQUARE), SQUARE))
+
     shrink = SMALL / SQUARE
     matrix = np.array([[shrink, 0, (shrink - 1) / 2], [0, shrink, (shrink - 1) / 2]])
     small = np.stack([crop_square(square, matrix, SMALL) for square in squares])
@@ -117,6 +117,5 @@ def _clip_codes(path: Path, frames: int, net: CompactWav2Lip) -> np.ndarray:
     """Mouth codes ``(frames, 8)`` of a clip's sound."""
     has_sound = media.probe(path).has_audio
     wave = media.read_audio(path) if has_sound else np.zeros(0, np.float32)
-    mel = melspectrogram(wave)
-    starts = window_starts(frames, FPS, mel.shape[1])
-    return encode_speech(net, mel_windows(mel, starts, MEL_MARGIN), median_pitch(wave))
+    moments = frame_moments(frames, FPS)
+    return encode_speech(net, checkpoints.audio_encoder(), wave, moments)

@@ -1,10 +1,9 @@
-"""The generator's training: redraw a frame from another frame of the clip and the code of its
-mouth.
+"""The generator's training: redraw a frame from another one of the clip and its mouth's code.
 
 The code is what the network's face encoder sees of the frame (see ``networks.codes``); in the end
-the audio encoder learns to tell it from the sound. Losses: L1 that weighs the mouth most;
-differences of neighbours and the local amount of detail, both for sharpness; total variation of the
-flow, against folds; a little on alpha (paint only where warping cannot do it) and on
+the readout is fitted to read it from the sound (see ``ear``). Losses: L1 that weighs the mouth
+most; differences of neighbours and the local amount of detail, both for sharpness; total variation
+of the flow, against folds; a little on alpha (paint only where warping cannot do it) and on
 half-transparent paint (hard edges); how far the sync expert's view of five redrawn frames is from
 that of the true ones; how far the code that the averaged network's face encoder sees in the redrawn
 mouth is from the target's (cycle consistency, as in CycleGAN, Zhu et al., 2017); and later in the
@@ -27,15 +26,16 @@ from typing import Any
 import cv2
 import torch
 
+from .. import checkpoints
 from ..errors import WeightsError
 from ..networks.compact import CompactWav2Lip, network_input
 from ..networks.devices import choose_device
 from ..networks.maps import paint_over, warp, warp_and_paint
 from ..networks.sync_expert import SYNC_FRAMES, SyncExpert
+from . import ear
 from .clips import Clips
 from .config import GeneratorConfig
 from .critic import CriticTraining
-from .ear import STEPS as ENCODER_STEPS, fit as fit_audio_encoder
 from .losses import (
     MOUTH_COLUMNS,
     MOUTH_ROWS,
@@ -66,7 +66,7 @@ LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
 CYCLE_WEIGHT = 0.08  # of how far the redrawn mouth's code is from the target's
 
 # the critic
-CRITIC_START = dict(new=0.35, start=0.05)  # share of the run after which it is heard
+CRITIC_START = dict(new=0.35, start=0.05)  # share of the run after which it counts
 CRITIC_GROWS = 0.1  # share of the run over which it comes to its full force
 CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
 
@@ -122,11 +122,7 @@ class GeneratorTrainer(Trainer[CompactWav2Lip]):
     ):
         net = place(net, clips.device)
         net.face_encoder.requires_grad_("encoders" not in config.without)
-        learning = [
-            value
-            for name, value in net.named_parameters()
-            if not name.startswith("audio_encoder") and value.requires_grad
-        ]
+        learning = [value for value in net.parameters() if value.requires_grad]
         optimiser = torch.optim.AdamW(
             learning, lr=config.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
         )
@@ -184,9 +180,11 @@ class GeneratorTrainer(Trainer[CompactWav2Lip]):
         l1, gradient = picture_errors(batch.drawn, batch.target, self.pixel_weights)
         mouth = (..., MOUTH_ROWS, MOUTH_COLUMNS)
         detail = detail_error(batch.drawn[mouth], batch.target[mouth]).mean()
+
         flow = flow_roughness(batch.maps[:, :2])
         alpha = batch.maps[:, 2].mean()
         half = (batch.maps[:, 2] * (1 - batch.maps[:, 2])).mean()
+
         picture = l1 + GRADIENT_WEIGHT * gradient + DETAIL_WEIGHT * detail
         loss = picture + FLOW_WEIGHT * flow + ALPHA_WEIGHT * alpha + CRISP_WEIGHT * half
 
@@ -220,6 +218,7 @@ class GeneratorTrainer(Trainer[CompactWav2Lip]):
     def one_step(self, step: int, share: float) -> Figures:
         self.net.train()
         self.net.face_encoder.train(self.uses("encoders"))
+
         batch = self.draw(share)
         picture, loss, figures = self.losses(batch)
         pull, critic_figures = self.critic_step(batch, picture, step, share)
@@ -272,6 +271,7 @@ def train(prepared: Path, out: Path, config: GeneratorConfig) -> Path:
     path = check(out, config)
     config = replace(config, expert=expert_path(out, config))
     torch.manual_seed(config.seed)
+
     clips = Clips(prepared, config.seed, choose_device("auto"))
     expert = load_network(expert_path(out, config), SyncExpert)
     if config.start:
@@ -285,10 +285,9 @@ def train(prepared: Path, out: Path, config: GeneratorConfig) -> Path:
     if config.start and config.new_weights < 1:
         start = load_network(config.start, CompactWav2Lip).to(clips.device)
         average_with(result, start, config.new_weights)
+
     if trainer.uses("encoders"):
-        steps = min(ENCODER_STEPS, config.steps)
-        voices = float(trainer.uses("voices"))
-        fit_audio_encoder(result, clips, steps, config.learning_rate, voices)
+        ear.fit(result, checkpoints.audio_encoder().to(clips.device), clips)
     facts = dict(architecture="CompactWav2Lip", width=result.width, steps=done)
     save_weights(result, path, **facts)
     return path

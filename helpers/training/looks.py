@@ -101,6 +101,7 @@ def _grid(batch: int, strength: float, first_row: int, draws: Draws) -> torch.Te
     angle = vary(batch) * ANGLE
     scale = 1 + vary(batch, 2) * ASPECT + vary(batch, 1) * ZOOM
     flip = torch.where(draws.uniform(batch) < 0, -1.0, 1.0)
+
     shear = vary(batch) * SHEAR
     cos = torch.cos(angle)
     sin = torch.sin(angle)
@@ -136,7 +137,8 @@ def _vary_light(faces: torch.Tensor, strength: float, first_row: int, draws: Dra
 
 def _vary_camera(faces: torch.Tensor, strength: float, draws: Draws) -> None:
     """A quarter of the clips keep a part of their resolution, half of them get noise; in place."""
-    batch, rows = len(faces), faces.shape[-2]
+    batch = len(faces)
+    rows = faces.shape[-2]
     shares = draws.rng.uniform(*RESOLUTION, batch)
     noises = draws.rng.uniform(*NOISE, batch) * strength
     for face, share, noise in zip(faces, shares, noises, strict=True):
@@ -153,31 +155,32 @@ def beards(batch: int, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
     Colour ``(batch, 1, 3, 128, 128)`` and cover ``(batch, 1, 1, 128, 128)``, 0 to 1.
     """
 
-    def some(low: float, high: float) -> torch.Tensor:
+    def between(low: float, high: float) -> torch.Tensor:
         return draws.uniform(batch, 1, 1, low=low, high=high)
 
     line = (torch.arange(CROP_SIZE, device=draws.device) + 0.5) / CROP_SIZE - 0.5
     line = line * CROP_SIZE / FACE_SIZE + 0.5
     x = (line[None] - 0.5)[None]
     y = line[:, None][None]
+
     bend = smooth_fields(batch, 1, 6, HAIR_BEND, draws)
     bend = F.interpolate(bend, (CROP_SIZE, CROP_SIZE), mode="bilinear")[:, 0]
 
-    away = x / some(0.12, 0.2)
-    arch = y + bend - some(0.55, 0.58) - some(0, 0.09) * away**2
-    thick = some(0.02, 0.035)
+    away = x / between(0.12, 0.2)
+    arch = y + bend - between(0.55, 0.58) - between(0, 0.09) * away**2
+    thick = between(0.02, 0.035)
     moustache = torch.exp(-((arch / thick) ** 2)) * torch.sigmoid(8 * (1.1 - away.abs()))
 
-    wide = some(0.16, 0.34)
-    chin = some(0.6, 0.68)
-    below = torch.hypot(x / wide, (y + bend - chin) / some(0.16, 0.24))
-    mouth = torch.hypot(x / 0.2, (y - MOUTH_HEIGHT) / some(0.1, 0.13))
+    wide = between(0.16, 0.34)
+    chin = between(0.6, 0.68)
+    below = torch.hypot(x / wide, (y + bend - chin) / between(0.16, 0.24))
+    mouth = torch.hypot(x / 0.2, (y - MOUTH_HEIGHT) / between(0.1, 0.13))
     beard = torch.sigmoid(10 * (mouth - 1))
     beard = beard * torch.exp(-((2 * (below - 1).clamp(min=0)) ** 2))
     beard = beard * torch.sigmoid(25 * (y - BEARD_TOP))
 
-    moustache = moustache * (some(0.25, 0.95) * (some(0, 1) < MOUSTACHES))
-    beard = beard * (some(0.25, 0.95) * (some(0, 1) < BEARDS))
+    moustache = moustache * (between(0.25, 0.95) * (between(0, 1) < MOUSTACHES))
+    beard = beard * (between(0.25, 0.95) * (between(0, 1) < BEARDS))
     cover = torch.maximum(moustache, beard)
     colour = _hair_colour(batch, draws)
     return colour, cover[:, None, None]
@@ -186,6 +189,7 @@ def beards(batch: int, draws: Draws) -> tuple[torch.Tensor, torch.Tensor]:
 def _hair_colour(batch: int, draws: Draws) -> torch.Tensor:
     grain = 1 + HAIR_GRAIN * draws.normal(batch, 1, 1, CROP_SIZE, CROP_SIZE)
     tint = 1 + HAIR_TINT * draws.normal(batch, 1, 3, 1, 1)
+
     low, high = HAIR_BRIGHTNESS
     colour = draws.uniform(batch, 1, 1, 1, 1, low=low, high=high) ** 1.5 * tint
     return (colour * grain).clamp(0, 1)

@@ -56,6 +56,7 @@ def detail_error(drawn: torch.Tensor, true: torch.Tensor) -> torch.Tensor:
 def _detail(pictures: torch.Tensor) -> torch.Tensor:
     """Mean absolute Laplacian of grey pictures ``(B, 3, S, S)`` in squares of 8 px."""
     grey = pictures.mean(dim=1, keepdim=True)
+
     kernel = grey.new_tensor([[0, 1, 0], [1, -4, 1], [0, 1, 0]])[None, None]
     return F.avg_pool2d(F.conv2d(grey, kernel).abs(), DETAIL_AREA, DETAIL_AREA // 2)
 
@@ -76,6 +77,7 @@ def likeness(expert: SyncExpert, drawn: torch.Tensor, true: torch.Tensor) -> tor
 
 
 def _view(expert: SyncExpert, faces: torch.Tensor) -> torch.Tensor:
+
     groups = faces.view(-1, SYNC_FRAMES, 3, FACE_SIZE, FACE_SIZE)
     stacks = stack_lower_halves(groups).to(memory_format=torch.channels_last)
     return expert.embed_faces(stacks)

@@ -85,11 +85,11 @@ def find_inside(pictures: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor, tor
 
     above = F.max_pool2d(F.pad(lips, (0, 0, REACH, 0)), (REACH + 1, 1), 1)
     below = F.max_pool2d(F.pad(lips, (0, 0, 0, REACH)), (REACH + 1, 1), 1)
-    between = torch.minimum(above, below) * _ellipse(x, y - 1.5, INNER_AREA)
+    inner = torch.minimum(above, below) * _ellipse(x, y - 1.5, INNER_AREA)
 
-    teeth = between * (1 - lips) * step(brightness, *TEETH_BRIGHTNESS)
+    teeth = inner * (1 - lips) * step(brightness, *TEETH_BRIGHTNESS)
     teeth = step(F.avg_pool2d(teeth, 3, 1, 1), 0.25, 0.8)  # no specks of light on a lip
-    return teeth, between * step(DARK - brightness, 0, 0.12), brightness
+    return teeth, inner * step(DARK - brightness, 0, 0.12), brightness
 
 
 def whiten(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
@@ -100,6 +100,7 @@ def whiten(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     teeth, cavity, brightness = find_inside(pictures)
     skin = cheek_colour(pictures)
     light = 0.6 * skin.mean(dim=2, keepdim=True) + 0.4 * skin
+
     white = light * pictures.new_tensor(WHITE).view(3, 1, 1)
     white = white * (0.5 + 0.6 * step(brightness, 0.42, 0.68))[:, :, None]
 
@@ -131,6 +132,7 @@ def open_wider(pictures: torch.Tensor, share: torch.Tensor) -> torch.Tensor:
     below = y - cut
     at_lips = (1 - ((x - centre) / half) ** 2).clamp(min=0).sqrt()
     at_jaw = torch.exp(-(((x - centre) / JAW) ** 4))
+
     shape = torch.lerp(at_lips, at_jaw, step(below, *LOWER_LIP))
     down = down * shape * (1 - NECK * step(below, *CHIN))
 
@@ -180,7 +182,7 @@ def widen_mouths(crops: torch.Tensor, strength: float, draws: Draws) -> torch.Te
     """
     batch, n = crops.shape[:2]
 
-    def some(low: float, high: float) -> torch.Tensor:
+    def between(low: float, high: float) -> torch.Tensor:
         return draws.uniform(batch, 1, 1, low=low, high=high) * strength
 
     line = (torch.arange(CROP_SIZE, device=crops.device) + 0.5) * 2 / CROP_SIZE - 1
@@ -191,13 +193,13 @@ def widen_mouths(crops: torch.Tensor, strength: float, draws: Draws) -> torch.Te
     near = torch.exp(-((x / 0.42) ** 4) - (y / 0.3) ** 4) * chosen
 
     inner = torch.exp(-((x / 0.26) ** 4) - (y / 0.13) ** 4) * chosen
-    inner = inner * some(-1, 2).clamp(0, 1) * (y < some(0.0, 0.15))
-    whiteness = 1 + some(-0.2, 0.2)[:, None, None]
+    inner = inner * between(-1, 2).clamp(0, 1) * (y < between(0.0, 0.15))
+    whiteness = 1 + between(-0.2, 0.2)[:, None, None]
     pictures = _with_teeth(crops.permute(0, 1, 4, 2, 3).float(), inner, whiteness)
 
-    across = x * (1 - some(0, WIDE) * near)
-    down = y * (1 - some(*HIGH) * near)
-    down = down + some(0, RAISED) * near * (x / 0.3).square().clamp(max=2)
+    across = x * (1 - between(0, WIDE) * near)
+    down = y * (1 - between(*HIGH) * near)
+    down = down + between(0, RAISED) * near * (x / 0.3).square().clamp(max=2)
     grid = torch.stack((across.expand_as(down), down + lips), dim=-1)
     pictures = pictures.reshape(batch, n * 3, CROP_SIZE, CROP_SIZE)
     wide = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)
@@ -212,5 +214,6 @@ def _with_teeth(
     skin = cheek_colour(pictures).mean(dim=2, keepdim=True)
     teeth = skin * pictures.new_tensor(SMILE_TEETH).view(3, 1, 1) * whiteness
     grey = pictures.mean(dim=2, keepdim=True)
+
     dark = torch.sigmoid((0.5 * skin - grey) / 8)
     return torch.lerp(pictures, teeth, inner[:, None, None] * dark)

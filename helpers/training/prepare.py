@@ -1,8 +1,8 @@
 """Clips -> steadied face crops and mels in memory-mapped arrays, prepared once for all trainings.
 
 A prepared folder holds ``crops.raw`` (uint8, one 128x128 RGB crop a frame, covering 4/3 of the
-networks' square), ``mels.raw`` (float16, each clip's mel in several voices) and ``index.json``.
-Frames are at 25 a second.
+networks' square), ``mels.raw`` (float16, each clip's mel in several voices), ``sound.raw`` (int16,
+16 kHz) and ``index.json``. Frames are at 25 a second.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import hashlib
 import json
 import multiprocessing
 import os
+from collections.abc import Iterable
+from contextlib import ExitStack
 from fractions import Fraction
 from pathlib import Path
 from typing import Any
@@ -27,22 +29,24 @@ from ..face.track import moving_average
 from ..networks.sync_expert import SYNC_FRAMES
 from ..params import Params, build
 from ..sound.mel import melspectrogram
-from ..sound.voice import median_pitch
 from .voices import change_voice
 
 FPS = Fraction(25)
 CROP_SIZE = 128  # px: side of a stored crop; the middle 96 are the networks' square
 VOICES = 6  # mels a clip: its own and five changed ones
 DETECT_EVERY = 5  # frames
+LOUDEST = 32767  # of a stored sample
 LEAST_FRAMES = 3 * SYNC_FRAMES
 HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 TABLE = "training.csv"
 COLUMNS = ("file", "speaker", "split")
 INDEX = "index.json"
+ARRAYS = ("crops.raw", "mels.raw", "sound.raw")
 
 Index = dict[str, Any]
 Row = dict[str, Any]
+Arrays = tuple[np.ndarray, np.ndarray, np.ndarray]  # crops, mels, sound
 
 
 def read_table(path: Path) -> list[Row]:
@@ -91,6 +95,7 @@ def _found_clips(folder: Path) -> list[Row]:
         for path in sorted(folder.rglob("*"))
         if path.suffix.lower() in VIDEO_SUFFIXES
     ]
+
     shown = [file for file in files if not any(part.startswith(".") for part in file.parts)]
     return [
         dict(
@@ -136,6 +141,7 @@ def write_index(path: Path, index: Index) -> None:
 def _longest_stretch(detections: list[np.ndarray], at: np.ndarray) -> np.ndarray:
     """Numbers of the detections in the longest stretch that has a face throughout."""
     found = np.flatnonzero([len(faces) > 0 for faces in detections])
+
     stretches = np.split(found, np.flatnonzero(np.diff(found) > 1) + 1)
     longest = max(stretches, key=len)
     if len(longest) < 2 or at[longest[-1]] - at[longest[0]] + 1 < LEAST_FRAMES:
@@ -167,9 +173,11 @@ def read_clip(
     first = at[longest[0]]
     last = at[longest[-1]]
     shown = np.arange(first, last + 1)
+
     detected = np.stack([_largest_landmarks(detections[i]) for i in longest])
     points = np.stack([np.interp(shown, at[longest], line) for line in detected.T], axis=1)
     points = moving_average(points, 2 * DETECT_EVERY + 1).reshape(-1, 5, 2)
+
     zoom = CROP_SIZE / FACE_SIZE
     crops = [
         crop_square(frames[n], square_matrix(landmarks, CROP_SIZE, zoom), CROP_SIZE)
@@ -182,8 +190,8 @@ def read_clip(
     return np.stack(crops), sound
 
 
-def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray, float] | str:
-    """(path, detector, seed) -> crops, mels ``(voices, 80, M)`` and pitch in Hz, or why not."""
+def _clip_arrays(job: tuple[str, str, int]) -> Arrays | str:
+    """(path, detector, seed) -> crops, mels ``(voices, 80, M)`` and sound, or why not."""
     path, detector, seed = job
     try:
         crops, wave = read_clip(path, detector)
@@ -191,9 +199,11 @@ def _clip_arrays(job: tuple[str, str, int]) -> tuple[np.ndarray, np.ndarray, flo
         return str(error)
 
     rng = np.random.default_rng(seed)
+
     mels = [melspectrogram(wave)]
     mels += [change_voice(wave, rng) for _ in range(VOICES - 1)]
-    return crops, np.stack(mels).astype(np.float16), median_pitch(wave)
+    sound = (wave.clip(-1, 1) * LOUDEST).astype(np.int16)
+    return crops, np.stack(mels).astype(np.float16), sound
 
 
 def prepare(
@@ -223,44 +233,55 @@ def prepare(
     if not any(clip["split"] == "train" for clip in index["clips"]):
         reason = next(iter(index["skipped"].values()), "none has the split train")
         raise InputError(f"{folder}: none of the {len(clips)} clips can be trained on ({reason})")
+
     index["fingerprint"] = made_from
     write_index(out / INDEX, index)
     return index
 
 
-def _store(clips: list[Row], results: Any, out: Path) -> Index:
+def _store(clips: list[Row], results: Iterable[Arrays | str], out: Path) -> Index:
     """Write the arrays of all clips, one after the other; returns where each begins."""
     rows: list[Row] = []
     skipped: dict[str, str] = {}
-    frames = mel_frames = 0
-    with (out / "crops.raw").open("wb") as crops_file, (out / "mels.raw").open("wb") as mels_file:
+    index: Index = dict(clips=rows, skipped=skipped, frames=0, mel_frames=0, samples=0)
+    with ExitStack() as files:
+        crops_file, mels_file, sound_file = (
+            files.enter_context((out / name).open("wb")) for name in ARRAYS
+        )
         for clip, result in zip(clips, results, strict=True):
             if isinstance(result, str):
                 skipped[clip["file"]] = result
                 continue
 
-            crops, mels, pitch = result
-            crops.tofile(crops_file)
+            crops, mels, sound = result
             in_time = mels.transpose(2, 0, 1)  # (M, voices, 80): clips follow in time
+            crops.tofile(crops_file)
             np.ascontiguousarray(in_time).tofile(mels_file)
-            place = dict(
-                start=frames, frames=len(crops), mel_start=mel_frames, mel_frames=len(in_time)
+            sound.tofile(sound_file)
+
+            starts = dict(
+                start=index["frames"], mel_start=index["mel_frames"], sound_start=index["samples"]
             )
-            rows.append(dict(clip, pitch=pitch, **place))
-            frames += len(crops)
-            mel_frames += len(in_time)
-    return dict(clips=rows, skipped=skipped, frames=frames, mel_frames=mel_frames)
+            counts = dict(frames=len(crops), mel_frames=len(in_time), samples=len(sound))
+            rows.append(clip | starts | counts)
+            for name, count in counts.items():
+                index[name] += count
+    return index
+
+
+def training_folder(p: Params) -> Path:
+    """Where notebook 04 writes: in the run folder, one folder for each folder of clips."""
+    name = Path(p.clips).resolve().name if p.clips else "sample"
+    return Path(p.run_dir, "training", name)
 
 
 def clips_folder(p: Params) -> Path:
-    """The folder that ``clips`` names; if none, a run of its own that lip-syncs the bundled
-    sample.
-    """
+    """The folder that ``clips`` names; if none, a run of its own that lip-syncs the sample."""
     if p.clips:
         return Path(p.clips)
 
     from .. import run
 
-    folder = Path(p.run_dir, "training", "sample")
+    folder = training_folder(p) / "clips"
     run.lipsync(build(run_dir=folder))
     return folder

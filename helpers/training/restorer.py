@@ -73,6 +73,7 @@ def pieces(
         pair = squares[row, :, y : y + PATCH, x : x + PATCH]
         pair = np.rot90(pair, int(rng.integers(4)), (1, 2))
         pair = pair[:, :, :: rng.choice((-1, 1)), rng.permutation(3)] / np.float32(255)
+
         gamma = np.float32(rng.uniform(*GAMMA))
         pairs.append(pair**gamma * np.float32(rng.uniform(*BRIGHTNESS)))
     stacked = torch.from_numpy(np.stack(pairs).clip(0, 1)).permute(1, 0, 4, 2, 3).contiguous()
@@ -88,6 +89,7 @@ def validate(net: CompactRestorer, true: torch.Tensor) -> Figures:
     soft = round_trip(true, SQUARE / SMALL).clamp(0, 1)
     with mixed_precision(true.device):
         restored = net(soft).clamp(0, 1)
+
     bicubic = decibels(soft, true)
     usual = sharpness(true)
     return dict(
@@ -121,6 +123,7 @@ class RestorerTrainer(Trainer[CompactRestorer]):
         mouth = rng.random(BATCH) < PAINTED
         rows = rng.choice(self.train_rows, BATCH, p=self.weight)
         true, painted = pieces(self.squares, rows, mouth, rng)
+
         bad = damage(true, rng).to(self.device)
         true = true.to(self.device)
         drawn = torch.from_numpy(mouth).to(self.device)

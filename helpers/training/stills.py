@@ -19,13 +19,13 @@ STRIP_MARGIN = 5  # frames at its ends that are not
 
 
 @dataclass
-class Still:
+class Example:
     """A clip's squares and what is drawn from one of them, ``(n, 3, 96, 96)`` in [0, 1], and its
     mel.
     """
 
     true: torch.Tensor
-    still: torch.Tensor
+    source: torch.Tensor
     drawn: torch.Tensor
     mel: torch.Tensor
 
@@ -36,7 +36,7 @@ def quietest_frame(clips: Clips, clip: Clip) -> int:
     return int(mel.mean(axis=(1, 2)).argmin())
 
 
-def draw_still(net: CompactWav2Lip, clips: Clips, clip: Clip) -> Still:
+def draw_still(net: CompactWav2Lip, clips: Clips, clip: Clip) -> Example:
     """A clip drawn from its quietest frame, with the codes of the true frames."""
     device = next(net.parameters()).device
     at = np.arange(clip["frames"])
@@ -44,10 +44,10 @@ def draw_still(net: CompactWav2Lip, clips: Clips, clip: Clip) -> Still:
     true = squares.permute(0, 3, 1, 2).float() / 255
     mel = torch.from_numpy(clips.windows(clip, at))[:, None].to(device)
 
-    still = true[quietest_frame(clips, clip)].expand_as(true)
+    source = true[quietest_frame(clips, clip)].expand_as(true)
     with mixed_precision(device):
-        maps = net.draw(net.face_encoder(true), network_input(still, still))
-    return Still(true, still, warp_and_paint(still, maps.float()), mel)
+        maps = net.draw(net.face_encoder(true), network_input(source, source))
+    return Example(true, source, warp_and_paint(source, maps.float()), mel)
 
 
 def mean_cosine(expert: SyncExpert, pictures: torch.Tensor, mel: torch.Tensor) -> torch.Tensor:
@@ -76,16 +76,16 @@ def validate_stills(
     }
     strips = []
     for clip in rows:
-        made = draw_still(net, clips, clip)
-        for name, pictures in (("mouth_l1", made.drawn), ("copy_l1", made.still)):
-            error = (mouth * (pictures - made.true).abs()).sum() / mouth.sum()
-            figures[name].append(error / 3 / len(made.true))
-        figures["cosine"].append(mean_cosine(expert, made.drawn, made.mel))
-        figures["true_cosine"].append(mean_cosine(expert, made.true, made.mel))
+        example = draw_still(net, clips, clip)
+        for name, pictures in (("mouth_l1", example.drawn), ("copy_l1", example.source)):
+            error = (mouth * (pictures - example.true).abs()).sum() / mouth.sum()
+            figures[name].append(error / 3 / len(example.true))
+        figures["cosine"].append(mean_cosine(expert, example.drawn, example.mel))
+        figures["true_cosine"].append(mean_cosine(expert, example.true, example.mel))
 
-        last = len(made.true) - 1 - STRIP_MARGIN
+        last = len(example.true) - 1 - STRIP_MARGIN
         shown = np.linspace(STRIP_MARGIN, last, STRIP_FRAMES).astype(int)
-        strips += [torch.cat(list(row[shown]), dim=2) for row in (made.true, made.drawn)]
+        strips += [torch.cat(list(row[shown]), dim=2) for row in (example.true, example.drawn)]
 
     picture = torch.cat(strips, dim=1).permute(1, 2, 0).clamp(0, 1) * 255
     means = {name: float(torch.stack(values).mean()) for name, values in figures.items()}

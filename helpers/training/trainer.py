@@ -122,6 +122,7 @@ class Trainer(Generic[Net]):
     def load_state_dict(self, state: dict[str, Any]) -> None:
         for name, part in self.parts().items():
             part.load_state_dict(state[name])
+
         torch.set_rng_state(state["torch_rng"])
         if self.device.type == "cuda":
             torch.cuda.set_rng_state(state["cuda_rng"], self.device)
@@ -197,6 +198,7 @@ class Progress:
             for name in self.rows[0]
         }
         figures = means | self.trainer.validate(self.step)
+
         seconds = round(time.monotonic() - self.started)
         rounded = {name: round(value, DIGITS) for name, value in figures.items()}
         self.log.append(json.dumps(dict(step=self.step, seconds=seconds) | rounded))
@@ -223,6 +225,7 @@ def run_training(trainer: Trainer, out: Path, config: TrainConfig) -> int:
     training.
     """
     out.mkdir(parents=True, exist_ok=True)
+
     full = [group["lr"] for group in trainer.optimiser.param_groups]
     progress = Progress(trainer, out)
     while progress.step < config.steps:

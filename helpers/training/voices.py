@@ -12,7 +12,6 @@ from torch.nn import functional as F
 
 from ..media import SAMPLE_RATE
 from ..sound.mel import MEL_DECIBEL, MEL_LIMIT, N_MELS, magnitudes, mel_from_magnitudes
-from ..sound.voice import stretch_bands
 from .draws import Draws
 
 # another person, in waveforms
@@ -23,11 +22,6 @@ SIXTY_DECIBELS = 6.9  # as a natural logarithm of amplitude
 ENVELOPE_BINS = 7  # spread of the smoothing that leaves the vocal tract's envelope
 TRACT = (0.8, 1.3)  # stretches of the envelope
 PITCH = (0.65, 1.8)  # stretches of the rest
-
-# a little another voice, in mels
-MILD_TRACT = 0.1  # natural logarithm of the stretch, at most
-MILD_GAIN = 15  # dB, at most
-MILD_EQUALISER = 1.5  # dB, spread
 
 # another microphone, in mels
 GAIN = (-12, 8)  # dB
@@ -49,6 +43,7 @@ def _log_uniform(rng: np.random.Generator, bounds: tuple[float, float]) -> float
 def _in_room(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     t = np.arange(int(ROOM_SECONDS * SAMPLE_RATE)) / SAMPLE_RATE
     noise = rng.standard_normal(t.size)
+
     decay = np.exp(-SIXTY_DECIBELS * t / rng.uniform(*ROOM_DECAY))
     answer = noise * decay * rng.uniform(*ROOM_LEVEL)
     answer[0] = 1.0
@@ -58,6 +53,7 @@ def _in_room(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
 def _stretched(values: np.ndarray, factor: float) -> np.ndarray:
     """Rows ``(bins, M)`` moved up by a factor, with lines between them."""
     at = np.clip(np.arange(len(values)) / factor, 0, len(values) - 1)
+
     low = np.minimum(at.astype(int), len(values) - 2)
     part = (at - low)[:, None]
     return values[low] * (1 - part) + values[low + 1] * part
@@ -72,6 +68,7 @@ def change_voice(wave: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     """
     if rng.random() < 0.5:
         wave = _in_room(wave, rng)
+
     log = np.log(magnitudes(wave) + 1e-6)
     envelope = gaussian_filter1d(log, ENVELOPE_BINS, axis=0)
 
@@ -87,26 +84,12 @@ def _equaliser(batch: int, knots: int, spread: float, draws: Draws) -> torch.Ten
     return F.interpolate(values, size=N_MELS, mode="linear", align_corners=True)[..., None]
 
 
-def vary_voice(mel: torch.Tensor, strength: float, draws: Draws) -> torch.Tensor:
-    """A little another voice for each clip: mels ``(B, n, 80, 16)``, tract, loudness, equaliser.
-
-    Mild, for what must tell how far a mouth opens: noise, rooms and far voices, good for the sync
-    expert, cost more of that than they save on strangers.
-    """
-    batch = len(mel)
-    tract = torch.exp(MILD_TRACT * strength * draws.uniform(batch))
-    mel = stretch_bands(mel, tract)
-
-    equaliser = _equaliser(batch, 6, MILD_EQUALISER, draws)
-    decibels = draws.uniform(batch, 1, 1, 1) * MILD_GAIN + equaliser
-    return (mel + strength * MEL_DECIBEL * decibels).clamp(-MEL_LIMIT, MEL_LIMIT)
-
-
 def vary_microphone(mel: torch.Tensor, strength: float, draws: Draws) -> torch.Tensor:
     """Another microphone for each clip: mels ``(B, n, 80, 16)``, gain, equaliser, noise, lost
     top.
     """
     batch = len(mel)
+
     equaliser = _equaliser(batch, 6, EQUALISER, draws)
     gain = draws.uniform(batch, 1, 1, 1, low=GAIN[0], high=GAIN[1]) + equaliser
     mel = mel + strength * MEL_DECIBEL * gain

@@ -16,6 +16,7 @@ from ..errors import WeightsError
 WEIGHTS = {  # what each training writes
     "expert": "sync-compact.safetensors",
     "generator": "wav2lip-compact.safetensors",
+    "ear": "wav2lip-compact.safetensors",
     "restorer": "restore-compact.safetensors",
 }
 
@@ -84,5 +85,6 @@ def save_weights(net: nn.Module, path: Path, **facts: object) -> None:
         for name, value in net.state_dict().items()
         if value.is_floating_point()
     }
+
     save_file(state, part, metadata={name: str(value) for name, value in facts.items()})
     os.replace(part, path)

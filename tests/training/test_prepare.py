@@ -98,6 +98,7 @@ def test_without_clips_the_sample_is_lip_synced_beside_the_users_run(tmp_path):
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
 
     clips = prepare.clips_folder(params.build(run_dir=folder, steps=1))
+    assert clips.is_relative_to(folder / "training")
     rows = prepare.list_clips(clips)
     assert [row["file"] for row in rows] == ["lipsync.mp4"]
     sample = media.probe(clips / "lipsync.mp4")
@@ -122,3 +123,13 @@ def test_expert_finds_the_offset_of_real_speech(clips, tmp_path):
         # the mouth is 5 frames early
         late = sync_similarity(expert, squares[5:], ready.windows(clip, at[:-5]))
         assert abs(sync_score(late)["offset"] - 5) <= 1
+
+
+def test_each_folder_of_clips_is_trained_on_in_its_own_place():
+    values = [dict(), dict(clips="mine"), dict(clips="clips/hers")]
+    folders = [prepare.training_folder(params.build(run_dir="runs/a", **v)) for v in values]
+    assert [str(folder) for folder in folders] == [
+        "runs/a/training/sample",
+        "runs/a/training/mine",
+        "runs/a/training/hers",
+    ]
