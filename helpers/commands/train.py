@@ -96,6 +96,11 @@ def check_arguments(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     check_arguments(args)
+
+    from ..training.weights import weights_path
+
+    given = [Path(path) for path in (args.start, args.expert) if path]
+    weights_path(Path(args.out), args.what, *given)
     works = dict(
         expert=_train_expert, generator=_train_generator, ear=_train_ear, restorer=_train_restorer
     )
@@ -143,10 +148,8 @@ def _train_generator(args: argparse.Namespace, out: Path) -> Path:
 def _train_ear(args: argparse.Namespace, out: Path) -> Path:
     from .. import checkpoints
     from ..training import ear
-    from ..training.weights import weights_path
 
     start = Path(args.start) if args.start else checkpoints.locate("compact").path
-    weights_path(out, "ear", start)
     return ear.train(_prepared(args, out), out, start)
 
 

@@ -13,6 +13,7 @@ from helpers.__main__ import main
 from helpers.errors import RunError, WeightsError
 from helpers.notebook import player, report, runner, sweep
 from helpers.training import generator
+from helpers.training.config import GeneratorConfig
 
 
 def listing(folder: Path) -> dict[str, str]:
@@ -291,10 +292,11 @@ def test_training_does_not_replace_other_weights(what, name, option, folder, cap
 
 
 def test_training_from_python_does_not_replace_other_weights(folder):
-    path = shutil.copy(checkpoints.FOLDER / "wav2lip-compact.safetensors", folder)
+    path = Path(shutil.copy(checkpoints.FOLDER / "wav2lip-compact.safetensors", folder))
+    expert = checkpoints.locate("sync-compact").path
     before = listing(folder)
-    with pytest.raises(WeightsError, match="was not made by a training"):
-        generator.train(folder, checkpoints.locate("sync-compact").path, folder, 1)
-    with pytest.raises(WeightsError, match="is given to the training"):
-        generator.train(folder, checkpoints.locate("sync-compact").path, folder, 1, start=path)
+    for start, words in (None, "was not made by a training"), (path, "is given to the training"):
+        config = GeneratorConfig(steps=1, expert=expert, start=start)
+        with pytest.raises(WeightsError, match=words):
+            generator.train(folder, folder, config)
     assert listing(folder) == before
