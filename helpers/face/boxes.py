@@ -1,8 +1,8 @@
 """Detections as rows of numbers, and the geometry of their boxes and landmarks.
 
-A detection is a row of 15 numbers in pixels: box x1, y1, x2, y2, confidence, then x, y of the five
-landmarks: eye on the left of the picture, eye on the right, nose tip, mouth corner on the left,
-mouth corner on the right.
+A detection is a row of 15 numbers in pixels: box x1, y1, x2, y2, confidence (0 where something
+covers the mouth), then x, y of the five landmarks: eye on the left of the picture, eye on the
+right, nose tip, mouth corner on the left, mouth corner on the right.
 """
 
 from __future__ import annotations

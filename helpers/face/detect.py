@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import ParameterError
 from ..networks.devices import halving_batches
 from .boxes import box_landmarks, scale_detections
+from .cover import mark_covered
 from .lying import correct_lying
 from .retinaface import detect_retinaface
 from .s3fd import detect_s3fd
@@ -31,7 +32,8 @@ def detect_faces(
 ) -> Iterator[np.ndarray]:
     """Faces of each RGB frame of one size, ``float32 (faces, 15)`` in its pixels; see ``boxes``.
 
-    Faces that lie on their side are looked at again in a turned picture.
+    Faces that lie on their side are looked at again in a turned picture; where something covers the
+    mouth, the confidence is 0.
     """
 
     def detect(batch: list[np.ndarray]) -> list[np.ndarray]:
@@ -39,10 +41,11 @@ def detect_faces(
         small = [shrink_frame(frame) for frame in batch]
         across = width / small[0].shape[1]
         down = height / small[0].shape[0]
-        return [
-            scale_detections(correct_lying(frame, found, detect_one), across, down)
-            for frame, found in zip(small, DETECTORS[detector](small, device), strict=True)
-        ]
+        faces = []
+        for frame, found in zip(small, DETECTORS[detector](small, device), strict=True):
+            found = mark_covered(frame, correct_lying(frame, found, detect_one))
+            faces.append(scale_detections(found, across, down))
+        return faces
 
     def detect_one(frame: np.ndarray) -> np.ndarray:
         return DETECTORS[detector]([frame], device)[0]

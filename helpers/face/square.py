@@ -58,7 +58,7 @@ def square_matrix(landmarks: np.ndarray, size: int, zoom: float = 1.0) -> np.nda
 
     upright = upright_axis(landmarks)
     angle = math.atan2(upright[1], upright[0]) - math.pi / 2
-    centre = (eyes + mouth) / 2 + CROP_DROP * distance * upright / np.hypot(*upright)
+    centre = (eyes + mouth) / 2 + CROP_DROP * distance * upright / max(1e-9, np.hypot(*upright))
 
     scale = size / (2 * CROP_HALF * zoom * distance)
     cos = scale * math.cos(angle)

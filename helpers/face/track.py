@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 
 import numpy as np
+from scipy.ndimage import binary_dilation
 
 from ..networks.codes import CODE_SIZE
 from .people import (
@@ -21,6 +22,8 @@ from .smooth import moving_average
 
 MAX_GAP_S = 0.4  # a face that is missed for up to this long is interpolated
 MIN_FACE = 24  # px: a box narrower or lower than this counts as no face
+COVER_FRAMES = 5  # in more than half of so many a mouth is covered, or it is not
+COVER_MARGIN = 3  # frames before and after a covered mouth that are left out, too
 MOUTH_MARGIN = 0.3  # of the distance eyes to mouth: from mouth corners to the frame's border
 CUT_DIFFERENCE = 0.18  # mean change of a 32x32 thumbnail (0 to 1) that ends a shot
 
@@ -75,9 +78,9 @@ def select_faces(
 
     Chosen anew in each shot (see ``choose_people``), never hopping in between. Gaps of up to 0.4 s
     are interpolated, boxes and landmarks smoothed by a centred moving average over
-    ``smooth_window`` frames. Faces under 24 px are left out, and in frames of a given ``size`` (W,
-    H) those whose mouth is not whole. Only the first ``used`` frames count for the choice; faces
-    are followed to the end.
+    ``smooth_window`` frames. Faces under 24 px or with a covered mouth are left out, and in frames
+    of a given ``size`` (W, H) those whose mouth is not whole. Only the first ``used`` frames count
+    for the choice; faces are followed to the end.
     """
     tracks = link_detections(detections, shot, int(MAX_GAP_S * fps))
     shown = first_frames(tracks, used)
@@ -113,7 +116,7 @@ def join_tracks(
 
         rows[span] = moving_average(filled, window)
         rows[span, 4] = np.where(np.isin(span, frames), filled[:, 4], 0)
-        owner[span] = number
+        owner[span] = np.where(is_hidden(filled[:, 4]), -1, number)
 
     usable = is_large(rows)
     if size:
@@ -130,6 +133,15 @@ def join_tracks(
         neutral=np.zeros((count, CODE_SIZE), np.float32),
         is_photo=np.zeros(count, bool),
     )
+
+
+def is_hidden(confidence: np.ndarray) -> np.ndarray:
+    """In which frames of a track the mouth is covered: ``bool (n,)``, and some on either side.
+
+    ``confidence`` ``(n,)`` of its detections, 0 where the mouth is covered.
+    """
+    votes = moving_average((confidence == 0).astype(np.float32), COVER_FRAMES)
+    return binary_dilation(votes > 0.5, iterations=COVER_MARGIN)
 
 
 def is_large(rows: np.ndarray) -> np.ndarray:
@@ -166,6 +178,11 @@ def unusable_reason(detections: list[np.ndarray]) -> str | None:
         return (
             f"the largest face is {width:.0f}x{height:.0f} pixels, at least {MIN_FACE}x{MIN_FACE}"
             " are needed; give a closer shot or a larger video"
+        )
+    if not rows[:, 4].any():
+        return (
+            "something covers the mouth, such as a mask or a microphone;"
+            " allow_no_face=true passes the clip through"
         )
     return "every face is cut off by the border; give a shot in which a whole mouth is seen"
 

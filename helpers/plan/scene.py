@@ -12,7 +12,13 @@ import numpy as np
 from .. import media, parsing
 from ..face.boxes import scale_detections
 from ..face.detect import DETECT_LONG_SIDE, box_detection, detect_faces
-from ..face.track import FaceTrack, find_shots, select_faces, yields_to_moving
+from ..face.track import (
+    COVER_FRAMES,
+    FaceTrack,
+    find_shots,
+    select_faces,
+    yields_to_moving,
+)
 from ..networks.devices import choose_device
 from ..params import Params
 
@@ -105,7 +111,13 @@ def choose_faces(
     size: tuple[int, int],
     used: int,
 ) -> list[FaceTrack]:
-    """The faces of ``select_faces``; says so if a still picture of a face is passed over."""
+    """The faces of ``select_faces``; says so if still or covered ones are passed over."""
+    covered = sum(bool((rows[:, 4] == 0).any()) for rows in found[:used])
+    if covered >= COVER_FRAMES:
+        print(
+            f"something covers a mouth in {covered} of {used} frames, which is left as it is there",
+            file=sys.stderr,
+        )
     if p.face == "largest" and yields_to_moving(found, shot, fps, used):
         print(
             "the largest face never moves, so the largest one that does is taken;"
