@@ -1,4 +1,4 @@
-"""Errors that a user can act on: one line that says what was wrong with which input and what to do."""
+"""Errors that a user can act on: one line that says what is wrong with what, and what to do."""
 
 import errno
 import os
@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 
 class LipSyncError(Exception):
-    """Base of all errors that are shown to the user as one line. ``exit_status`` is the command line's."""
+    """Base of all errors that are shown as one line; ``exit_status`` is the command line's."""
 
     exit_status = 2
 

@@ -1,7 +1,7 @@
 """Install what is missing or too old, for a fresh kernel such as Colab's. Imports nothing slow.
 
-What is new enough stays as it is, also where it is newer than pyproject.toml asks for, so Colab's own
-torch and OpenCV stay. Extras such as ``reference`` are never installed: no notebook needs them.
+What is new enough stays as it is, also where it is newer than pyproject.toml asks for, so Colab's
+own torch and OpenCV stay. Extras such as ``reference`` are never installed: no notebook needs them.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ except ImportError:  # pip brings its own
     from pip._vendor.packaging.version import Version  # type: ignore[assignment]
 
 PROJECT = Path(__file__).resolve().parent.parent / "pyproject.toml"
-# Of the running kernel, which they cannot be replaced under. The form works with ipywidgets 7 and 8.
+# Of the running kernel, which they cannot be replaced under. The form works with ipywidgets 7 too.
 KERNEL = ("ipykernel", "ipywidgets")
 # Each is OpenCV; a second one beside the first breaks both.
 OPENCV = (
@@ -52,7 +52,7 @@ def missing() -> list[str]:
 def ensure() -> list[str]:
     """Install what is missing with pip; returns what that was.
 
-    Raises LipSyncError if pip fails, or if a package was replaced that the kernel had loaded before.
+    Raises LipSyncError if pip fails, or if it replaced a package that the kernel had loaded.
     """
     lines = missing()
     if not lines:
