@@ -200,7 +200,7 @@ def _write(out: Path, rows: list[Row], sort: str) -> None:
         rows=rows,
         sort=sort,
         caution=REDRAWN,
-        table=Markup(plots.table(rows).data),
+        table=Markup(plots.table([_for_people(row) for row in rows]).data),
         sheet=_contact_sheet(out, [row for row in rows if "error" not in row]),
     )
 
@@ -208,6 +208,10 @@ def _write(out: Path, rows: list[Row], sort: str) -> None:
         with run.unfinished(out, name) as part:
             part.write_text(text, encoding="utf-8")
             os.replace(part, out / name)
+
+
+def _for_people(row: Row) -> Row:
+    return {name.replace("_", " "): value for name, value in row.items() if name != "error"}
 
 
 def _contact_sheet(out: Path, rows: list[Row]) -> str:
