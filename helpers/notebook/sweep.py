@@ -51,7 +51,10 @@ def grid(texts: list[str]) -> list[Row]:
     combinations = {}
     for values in itertools.product(*(values for _, values in axes)):
         combination = dict(zip(names, values, strict=True))
-        combinations.setdefault(params.build(**combination), combination)
+        p = params.build(**combination)
+        if p in combinations:
+            print(f"the same twice in --grid, run once: {combination}", file=sys.stderr)
+        combinations.setdefault(p, combination)
     return list(combinations.values())
 
 
