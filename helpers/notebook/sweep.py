@@ -19,6 +19,7 @@ from .. import params, run
 from ..errors import LipSyncError, ParameterError, RunError
 from ..measure.measures import HIGHER, LIKE_SOURCE, NEAR_ZERO
 from ..measure.table import SOURCE
+from ..params import Params
 from ..plan.geometry import face_rectangle
 from ..plan.plan import load_plan
 from . import plots, report, runner
@@ -48,7 +49,7 @@ def grid(texts: list[str]) -> list[Row]:
     """
     axes = [_axis(text) for text in texts]
     names = [name for name, _ in axes]
-    combinations = {}
+    combinations: dict[Params, Row] = {}
     for values in itertools.product(*(values for _, values in axes)):
         combination = dict(zip(names, values, strict=True))
         p = params.build(**combination)
@@ -165,7 +166,7 @@ def _order(sort: str, rows: list[Row]) -> Callable[[Row], tuple]:
             return 1, 0
         if not numeric:
             return 0, str(value)
-        return 0, _badness(sort, _number(value), row)
+        return 0, _badness(sort, float(value), row)
 
     return key
 
