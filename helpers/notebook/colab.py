@@ -6,6 +6,7 @@ import importlib.util
 import os
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from ..params import Params
 
@@ -39,7 +40,8 @@ def bring(p: Params) -> Params:
             folder = Path(p.run_dir, "uploads")
             folder.mkdir(parents=True, exist_ok=True)
             uploaded = list(files.upload(str(folder)))
-            p = replace(p, **{name: str(uploaded[0]) if uploaded else ""})
+            brought: dict[str, Any] = {name: str(uploaded[0]) if uploaded else ""}
+            p = replace(p, **brought)
         elif value.startswith(DRIVE):
             drive.mount(DRIVE)
     return p

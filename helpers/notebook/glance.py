@@ -15,7 +15,7 @@ from ..plan.scene import source_view
 FRAMES = 10  # looked at, evenly spread over the clip
 
 
-def spread(numbers: Sequence[int], count: int) -> list[int]:
+def spread(numbers: Sequence[int] | np.ndarray, count: int) -> list[int]:
     """``count`` of some numbers, evenly spread from the first to the last; none of none."""
     if not len(numbers):
         return []

@@ -126,7 +126,7 @@ class _FramesByTime:
         self.frames = frames
         self.plan = plan
         self.number = -1
-        self.frame = None
+        self.frame = np.empty(0, np.uint8)
 
     def __call__(self, seconds: float) -> np.ndarray:
         wanted = min(self.plan.frames - 1, round(seconds * float(self.plan.fps)))

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 from ..errors import LipSyncError
 from ..params import ROOT
@@ -54,7 +55,11 @@ def one_line_errors() -> None:
 
 
 def _show(
-    shell, kind: type[BaseException], error: BaseException, trace: TracebackType, tb_offset=None
+    shell: Any,
+    kind: type[BaseException],
+    error: BaseException,
+    trace: TracebackType,
+    tb_offset: int | None = None,
 ) -> list[str]:
     text = INTERRUPTED if kind is KeyboardInterrupt else str(error)
     lines = [f"{kind.__name__}: {text}"]

@@ -19,6 +19,7 @@ from .. import params, run
 from ..errors import LipSyncError, ParameterError, RunError
 from ..measure.measures import HIGHER, LIKE_SOURCE, NEAR_ZERO
 from ..measure.table import SOURCE
+from ..params import Params
 from ..plan.geometry import face_rectangle
 from ..plan.plan import load_plan
 from . import plots, report, runner
@@ -48,10 +49,13 @@ def grid(texts: list[str]) -> list[Row]:
     """
     axes = [_axis(text) for text in texts]
     names = [name for name, _ in axes]
-    combinations = {}
+    combinations: dict[Params, Row] = {}
     for values in itertools.product(*(values for _, values in axes)):
         combination = dict(zip(names, values, strict=True))
-        combinations.setdefault(params.build(**combination), combination)
+        p = params.build(**combination)
+        if p in combinations:
+            print(f"the same twice in --grid, run once: {combination}", file=sys.stderr)
+        combinations.setdefault(p, combination)
     return list(combinations.values())
 
 
@@ -162,7 +166,7 @@ def _order(sort: str, rows: list[Row]) -> Callable[[Row], tuple]:
             return 1, 0
         if not numeric:
             return 0, str(value)
-        return 0, _badness(sort, _number(value), row)
+        return 0, _badness(sort, float(value), row)
 
     return key
 
@@ -200,7 +204,7 @@ def _write(out: Path, rows: list[Row], sort: str) -> None:
         rows=rows,
         sort=sort,
         caution=REDRAWN,
-        table=Markup(plots.table(rows).data),
+        table=Markup(plots.table([_for_people(row) for row in rows]).data),
         sheet=_contact_sheet(out, [row for row in rows if "error" not in row]),
     )
 
@@ -208,6 +212,10 @@ def _write(out: Path, rows: list[Row], sort: str) -> None:
         with run.unfinished(out, name) as part:
             part.write_text(text, encoding="utf-8")
             os.replace(part, out / name)
+
+
+def _for_people(row: Row) -> Row:
+    return {name.replace("_", " "): value for name, value in row.items() if name != "error"}
 
 
 def _contact_sheet(out: Path, rows: list[Row]) -> str:

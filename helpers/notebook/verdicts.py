@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from ..measure.distance import AWAY
@@ -26,7 +27,7 @@ SAME = 0.1  # share of the source's figure within which another one is as good
 Verdict = tuple[str, str]  # state: "right", "look" (look closer) or ""; words
 
 
-def quality_rows(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
+def quality_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """``measure_run``'s rows, a measure each: name, figures by video, verdict, state, meaning.
 
     The verdict is on the last video.

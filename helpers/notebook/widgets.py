@@ -133,7 +133,8 @@ class Form(ipywidgets.VBox):
             return p
 
         paths = run.inputs(p)
-        return dataclasses.replace(p, **paths, run_dir=run_folder(p.run_dir, paths))
+        given: dict[str, Any] = paths | dict(run_dir=run_folder(p.run_dir, paths))
+        return dataclasses.replace(p, **given)
 
     def mark(self, name: str) -> None:
         """Show a parameter's help beside its control, or in red what is wrong with its value."""

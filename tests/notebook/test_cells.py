@@ -132,3 +132,9 @@ def test_refreshing_writes_the_made_cells_and_nothing_else(tmp_path):
     path.write_text(json.dumps(document))
     cells.refresh_notebook(path)
     assert path.read_text() == before
+
+
+def test_before_packages_are_installed_the_standard_library_is_enough():
+    command = [sys.executable, "-S", "-c", "from helpers import notebook"]
+    done = subprocess.run(command, cwd=params.ROOT, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

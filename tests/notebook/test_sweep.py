@@ -16,8 +16,9 @@ def test_a_grid_is_all_combinations():
     assert len(made) == 4 and made[1] == dict(output_size="480", smooth="false")
 
 
-def test_equal_combinations_are_run_once():
-    assert sweep.grid(["smooth=true,True,1,no"]) == [dict(smooth="true"), dict(smooth="no")]
+def test_equal_combinations_are_run_once_and_said(capsys):
+    assert sweep.grid(["smooth=true,True,no"]) == [dict(smooth="true"), dict(smooth="no")]
+    assert "run once: {'smooth': 'True'}" in capsys.readouterr().err
 
 
 def test_values_that_hold_commas_can_be_swept():

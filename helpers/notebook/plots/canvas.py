@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -20,7 +21,9 @@ MARK_COLOUR = "#4dd4f7"  # on a mel or a face
 LANDMARK_COLOUR = "#e8590c"
 FACES_COLOURS = (FACE_COLOUR, LANDMARK_COLOUR, "#3b5bdb", "#9c36b5")
 
-BESIDE = dict(loc="upper left", bbox_to_anchor=(1, 1), frameon=False)  # place of a legend
+BESIDE: dict[str, Any] = dict(
+    loc="upper left", bbox_to_anchor=(1, 1), frameon=False
+)  # place of a legend
 
 
 def strip(pictures: Sequence[np.ndarray], titles: Sequence[str], rows: int = 1) -> Figure:
@@ -49,7 +52,7 @@ def strip(pictures: Sequence[np.ndarray], titles: Sequence[str], rows: int = 1) 
     return figure
 
 
-def show(cell: Axes, picture: np.ndarray, title: str, **style) -> None:
+def show(cell: Axes, picture: np.ndarray, title: str, **style: Any) -> None:
     """One picture with a title and without axes."""
     cell.imshow(picture, **style)
     cell.set_title(title, fontsize=TITLE_SIZE)

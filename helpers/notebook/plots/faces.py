@@ -111,8 +111,7 @@ def _draw_track(place: Axes, score: Axes, layer: Plan, seconds: np.ndarray, colo
     middle = (box[:, 0] + box[:, 2]) / 2
     label = "re-drawn: centre, and box width (band)"
     place.plot(seconds, middle, color=colour, label=label)
-    band = dict(color=colour, alpha=0.15, linewidth=0)
-    place.fill_between(seconds, box[:, 0], box[:, 2], **band)
+    place.fill_between(seconds, box[:, 0], box[:, 2], color=colour, alpha=0.15, linewidth=0)
     score.plot(seconds, confidence, color=colour)
 
 

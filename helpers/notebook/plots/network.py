@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
@@ -59,8 +61,8 @@ def _draw_donors(axes: Axes, plan: Plan) -> None:
         label="frame that lends its mouth",
     )
     axes.set(xlabel="seconds", ylabel="source frame", title="Whose mouth is shown")
-    below = dict(loc="upper left", bbox_to_anchor=(0, -0.22))
-    axes.legend(fontsize=8, ncols=2, frameon=False, **below)
+    below = (0, -0.22)
+    axes.legend(fontsize=8, ncols=2, frameon=False, loc="upper left", bbox_to_anchor=below)
 
 
 def network_input(view: View, n: int) -> Figure:
@@ -117,7 +119,9 @@ def _draw_flow(axes: Axes, flow: np.ndarray) -> None:
     grid = slice(ARROW_STEP // 2, FACE_SIZE, ARROW_STEP)
     rows, columns = np.mgrid[grid, grid]
     x, y = flow[:, rows, columns] * (FACE_SIZE / 2)
-    arrows = dict(color=MARK_COLOUR, angles="xy", scale_units="xy", scale=1, width=0.008)
+    arrows: dict[str, Any] = dict(
+        color=MARK_COLOUR, angles="xy", scale_units="xy", scale=1, width=0.008
+    )
     axes.quiver(columns, rows, x, y, **arrows)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -32,7 +32,7 @@ def restoration(view: dict[str, np.ndarray], n: int) -> Figure:
     return strip(list(pictures.values()), list(pictures))
 
 
-def difference_pairs(pairs: dict[str, Sequence[np.ndarray]]) -> Figure:
+def difference_pairs(pairs: Mapping[str, Sequence[np.ndarray]]) -> Figure:
     """Two pictures a row that should be the same, and how they differ."""
     count = len(pairs)
     figure, axes = plt.subplots(
@@ -84,7 +84,7 @@ def stage_times(seconds: dict[str, dict[str, float]], frames: int) -> Figure:
 
 
 def before_after(
-    rows: dict[str, Sequence[np.ndarray]], numbers: Sequence[int], plan: Plan
+    rows: Mapping[str, Sequence[np.ndarray]], numbers: Sequence[int], plan: Plan
 ) -> Figure:
     """The same frames of several videos, cut to the face, one video a row."""
     pictures = []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import librosa.display
 import matplotlib.pyplot as plt
@@ -45,7 +46,7 @@ def waveform_and_mel(wave: np.ndarray, mel: np.ndarray, activity: np.ndarray) ->
     return figure
 
 
-def draw_mel(axes: Axes, mel: np.ndarray, **style) -> AxesImage:
+def draw_mel(axes: Axes, mel: np.ndarray, **style: Any) -> AxesImage:
     """A mel spectrogram, or a part of one, in the colours that all figures have for it."""
     return axes.imshow(
         mel,

@@ -26,8 +26,8 @@ SECTIONS = {  # of the page, in its order: heading, text
     "timeline": ("Where the face is", "Frames without a usable face are passed through untouched."),
     "sound": (
         "What the network hears",
-        "The speech as a mel spectrogram. Each frame hears 0.2 s of it, the compact network 0.1 s"
-        " more on both sides.",
+        "The speech as a mel spectrogram, with the 0.2 s that Wav2Lip hears of a frame. The compact"
+        " network hears as much around it, by the first blocks of Whisper.",
     ),
     "mouths": (
         "The person's own mouths",
