@@ -19,11 +19,14 @@ from helpers.face.detect import DETECTORS, box_detection
 from helpers.networks.wav2lip import Wav2Lip
 
 
+SLOW_FIXTURES = {"clips", "prepared", "small_run"}
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests on real clips and whole notebooks are slow, whether they say so or not."""
+    """What needs real clips, a whole run or a whole notebook is slow, whether it says so or not."""
     for item in items:
-        on_real_clips = "clips" in getattr(item, "fixturenames", ())
-        if on_real_clips or item.get_closest_marker("notebook"):
+        needs = SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))
+        if needs or item.get_closest_marker("notebook"):
             item.add_marker("slow")
 
 

@@ -49,7 +49,9 @@ def batch(
             rows.append(row)
             print(describe(row, len(given)), file=sys.stderr)
             _save(out, rows)
+
         write_page(out, rows)
+
     return rows
 
 
@@ -71,6 +73,7 @@ def _finished(out: Path, resume: bool) -> dict[str, Row]:
     path = out / TABLE
     if not os.path.lexists(path):
         return {}
+
     if not resume:
         raise RunError(f"{out} holds a batch already; go on with it by --resume, or choose another")
 
@@ -95,8 +98,10 @@ def _run_job(
     same = next((other for other in before if other.get("folder") == folder), None)
     if same and same["state"] == "failed":
         return row | dict(state="failed", error=f"the same as job {same['row']}, which failed")
+
     if same:
         return row | dict(state="same", of=same["row"])
+
     if folder in finished and (out / folder / run.RECORD).exists():
         return finished[folder] | row
 
@@ -113,6 +118,7 @@ def _attempt(values: Values, work: Work) -> Row:
         except Exception as error:
             if last or is_users_fault(error):
                 return dict(state="failed", error=one_line(error))
+
     raise AssertionError
 
 
@@ -123,6 +129,7 @@ def folder_name(job: Values) -> str:
     deciding = {name: checked[name] for name in checked if name not in NO_INFLUENCE}
     key = digest([paths, deciding, checked["checkpoint"]])
     names = [Path(path).stem[:NAME_LENGTH] for path in paths]
+
     return "-".join([*names, key[:8]])
 
 
@@ -140,6 +147,7 @@ def describe(row: Row, count: int) -> str:
         outcome = f"the same as job {row['of']}"
     else:
         outcome = f"done in {row['seconds']:g} s -> {row['folder']}"
+
     return f"job {row['row']} of {count}: {outcome}"
 
 

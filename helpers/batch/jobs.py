@@ -29,6 +29,7 @@ def read_jobs(path: str | os.PathLike) -> list[Values]:
     rows = _pairs(path) if path.is_dir() else _rows(path)
     if not rows:
         raise InputError(f"{path} holds no jobs: no rows, or no video beside a sound of its name")
+
     return [_with_paths(row, path.parent) for row in rows]
 
 
@@ -50,6 +51,7 @@ def _rows(path: Path) -> list[Values]:
 
     if path.suffix.lower() in (".jsonl", ".ndjson"):
         return _json_lines(path, text)
+
     return _table(path, text)
 
 
@@ -58,12 +60,15 @@ def _json_lines(path: Path, text: str) -> list[Values]:
     for number, line in enumerate(text.splitlines(), 1):
         if not line.strip():
             continue
+
         try:
             row = json.loads(line)
         except ValueError:
             row = None
+
         if not isinstance(row, dict):
             raise InputError(f"{path}, line {number} is not a JSON object of parameters")
+
         rows.append(row)
 
     _check_names(path, {name for row in rows for name in row})
@@ -75,10 +80,12 @@ def _table(path: Path, text: str) -> list[Values]:
     table = csv.DictReader(text.splitlines(), skipinitialspace=True)
     _check_names(path, set(table.fieldnames or ()))
     rows = []
+
     for row in table:
         if None in row or None in row.values():
             raise InputError(f"{path}, line {table.line_num}: not as many fields as the first line")
         rows.append({name: value for name, value in row.items() if value})
+
     return rows
 
 

@@ -29,9 +29,11 @@ def write_page(out: Path, rows: list[dict[str, Any]]) -> Path:
         same=states.count("same"),
         failed=states.count("failed"),
     )
+
     with run.unfinished(out, PAGE) as part:
         part.write_text(text, encoding="utf-8")
         os.replace(part, out / PAGE)
+
     return out / PAGE
 
 
@@ -52,4 +54,5 @@ def thumbnail(video: Path) -> str:
     height = round(frame.shape[0] * THUMBNAIL_WIDTH / frame.shape[1])
     small = cv2.resize(frame, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", small[..., ::-1])
+
     return "data:image/jpeg;base64," + base64.b64encode(encoded.tobytes()).decode()

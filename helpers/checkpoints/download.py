@@ -1,4 +1,4 @@
-"""Files from the network: mirrors in order, resumed by HTTP Range, trusted by size and SHA-256 and by nothing else."""
+"""Files from the network: mirrors in order, resumed by HTTP Range, trusted by their SHA-256."""
 
 from __future__ import annotations
 
@@ -40,8 +40,9 @@ def download(
 ) -> None:
     """Bring a file of ``size`` bytes with the SHA-256 ``digest`` to ``path``.
 
-    Bytes land in ``path`` + ".part", which the next mirror or the next call goes on with, and get their final name when
-    all of them are there and right. Raises WeightsError if every mirror fails or the file cannot be written.
+    Bytes land in ``path`` + ".part", which the next mirror or the next call goes on with, and get
+    their final name when all of them are there and right. Raises WeightsError if every mirror fails
+    or the file cannot be written.
     """
     part = path.with_name(path.name + ".part")
     reasons = []
@@ -59,9 +60,11 @@ def download(
             raise WeightsError(
                 f"the disk is full: {part} could not be written; free some space, try again"
             ) from None
+
         raise WeightsError(
             f"{path} could not be written ({error.strerror}); make its folder writable"
         ) from None
+
     raise WeightsError(
         f"{path.name} could not be downloaded ({'; '.join(reasons)}); "
         f"try again later, or download {urls[0]} by hand to {path}"
@@ -88,9 +91,11 @@ def _from_mirror(url: str, part: Path, size: int, digest: str, progress: Progres
     resumed = _receive(url, part, size, progress)
     if sha256(part) == digest:
         return
+
     part.unlink()
     if not resumed:
         raise _Refused("wrong SHA-256")
+
     _from_mirror(
         url, part, size, digest, progress
     )  # what was there before may have been the bad bytes
@@ -101,38 +106,48 @@ def _receive(url: str, part: Path, size: int, progress: Progress | None) -> int:
     start = part.stat().st_size if part.exists() else 0
     if start == size:
         return start
+
     start = start if start < size else 0
     with _open(url, start) as response:
         if response.status != 206:
             start = 0
+
         _check_headers(response, start, size)
         chunk = _read(response)
         if not start and is_web_page(chunk):
             raise _Refused("a web page instead of the file")
+
         done = start
         with part.open("ab" if start else "wb", buffering=0) as file:
             while chunk and done + len(chunk) <= size:
                 view = memoryview(chunk)
                 while view:
                     view = view[file.write(view) :]
+
                 done += len(chunk)
                 if progress:
                     progress(done, size)
+
                 chunk = _read(response)
+
     if chunk:
         part.unlink()
         raise _Refused(f"more than {size} bytes")
+
     if done < size:
         raise _Refused(f"broke off after {done} of {size} bytes")
+
     return start
 
 
 def _check_headers(response: HTTPResponse, start: int, size: int) -> None:
     if response.headers.get_content_type() == "text/html":
         raise _Refused("a web page instead of the file")
+
     length = response.headers.get("Content-Length", "")
     if length.isdecimal() and start + int(length) != size:
         raise _Refused(f"{start + int(length)} bytes instead of {size}")
+
     if start and not response.headers.get("Content-Range", "").startswith(f"bytes {start}-"):
         raise _Refused("another range than the one asked for")
 

@@ -1,6 +1,7 @@
 """A weights file -> its network, safely.
 
-Checkpoints in upstream's format are pickles, so they are read with ``weights_only=True``: no code in them can run.
+Checkpoints in upstream's format are pickles, so they are read with ``weights_only=True``: no code
+in them can run.
 """
 
 from __future__ import annotations
@@ -37,39 +38,42 @@ EARLIER_KEYS = {  # how keys begin in a file -> in its network
     "eyes.": "face_encoder.",
     "encoder.": "",  # of Whisper, beside its decoder
 }
-STATE_KEYS = (
-    "state_dict",
-    "params_ema",
-)  # where Wav2Lip's and GFPGAN's checkpoints keep their tensors
+# where Wav2Lip's and GFPGAN's checkpoints keep their tensors
+STATE_KEYS = ("state_dict", "params_ema")
 
 
 def load(path: str | os.PathLike) -> nn.Module:
     """A network in eval mode, float32, channels_last (SyncNet is not).
 
-    From a ``.safetensors`` of ours, SyncNet's ``.model`` or a checkpoint of Wav2Lip's. A checkpoint may be a plain
-    state dict or hold one under ``state_dict``, its keys may start with ``module.``.
+    From a ``.safetensors`` of ours, SyncNet's ``.model`` or a checkpoint of Wav2Lip's. A checkpoint
+    may be a plain state dict or hold one under ``state_dict``, its keys may start with ``module.``.
     Raises WeightsError for anything else.
     """
     path = Path(path)
     if not path.is_file():
         raise WeightsError(f"no weights at {path}")
+
     if path.suffix == ".safetensors":
         name, sizes, state = read_safetensors(path)
     else:
         name, sizes, state = PICKLED.get(path.suffix, "Wav2Lip"), {}, read_pickle(path)
+
     net = ARCHITECTURES[name](**sizes)
     try:
         missing, unexpected = net.load_state_dict(state, strict=False)
     except RuntimeError:
         missing, unexpected = ["shapes"], []
+
     if unexpected or any(not k.endswith("num_batches_tracked") for k in missing):
         raise WeightsError(
-            f"{path} holds weights of another architecture or of an earlier version, not of this {name}"
+            f"{path} holds weights of another architecture or of an earlier version,"
+            f" not of this {name}"
         )
+
     net.eval().requires_grad_(False)
-    return (
-        net if name == "SyncNet" else net.to(memory_format=torch.channels_last)
-    )  # no such format for 3D layers
+    if isinstance(net, SyncNet):  # there is no such format for its 3D layers
+        return net
+    return net.to(memory_format=torch.channels_last)
 
 
 def renamed(key: str) -> str:
@@ -85,10 +89,8 @@ def read_safetensors(path: Path) -> tuple[str, dict, dict]:
     try:
         with safe_open(path, "pt") as file:
             facts = file.metadata() or {}
-            name, sizes = (
-                facts.get("architecture", ""),
-                {k: float(v) for k, v in facts.items() if k == "width"},
-            )
+            name = facts.get("architecture", "")
+            sizes = {key: float(value) for key, value in facts.items() if key == "width"}
             state = {
                 renamed(key): file.get_tensor(key).float()
                 for key in file.keys()  # noqa: SIM118
@@ -97,24 +99,25 @@ def read_safetensors(path: Path) -> tuple[str, dict, dict]:
         raise WeightsError(
             f"{path} is damaged or no safetensors file ({error}); get it again"
         ) from None
+
     if name not in ARCHITECTURES:
         raise WeightsError(
             f"{path} names the architecture '{name}'; known are {', '.join(ARCHITECTURES)}"
         )
+
     return name, sizes, state
 
 
 def read_pickle(path: Path) -> dict[str, torch.Tensor]:
-    """The state dict of a checkpoint, keys without ``module.``; no code in the file can run. Raises WeightsError."""
+    """A checkpoint's state dict, without ``module.``; no code in it runs. Raises WeightsError."""
     with path.open("rb") as file:
         if is_web_page(file.read(64)):
             raise WeightsError(
                 f"{path} is a web page saved under the name of weights; download the file itself"
             )
+
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # torch's own word on TorchScript: ours follows
+        with warnings.catch_warnings(action="ignore"):  # torch's own word on TorchScript
             state = torch.load(path, map_location="cpu", weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
         kind = (
@@ -125,10 +128,12 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
         raise WeightsError(
             f"{path} is {kind}; expected is a state dict as saved by PyTorch"
         ) from None
+
     state = state if isinstance(state, dict) else {}
     state = next((state[name] for name in STATE_KEYS if name in state), state)
     if not state or not all(isinstance(v, torch.Tensor) for v in state.values()):
         raise WeightsError(f"{path} holds no state dict")
+
     return {k.removeprefix("module."): v for k, v in state.items()}
 
 

@@ -35,6 +35,7 @@ def entry_of(name: str) -> dict:
         near = difflib.get_close_matches(name, entries(), 1, 0.4)
         hint = f"did you mean {near[0]}?" if near else f"there are {', '.join(entries())}"
         raise WeightsError(f"no weights are known as {name}: {hint}")
+
     return entries()[name]
 
 
@@ -48,42 +49,45 @@ def here(name: str) -> bool:
     path = path_of(name)
     if not path.exists():
         return False
+
     size = path.stat().st_size
     return size == entry_of(name).get("bytes", size)
 
 
 def locate(checkpoint: str) -> Found:
-    """``auto``, a name of the registry, or a path -> the file. Raises WeightsError if it is not here."""
+    """``auto``, a name of the registry, or a path -> the file. Raises WeightsError."""
     if checkpoint == "auto":
         checkpoint = next((name for name in AUTO if here(name)), AUTO[-1])
     entry = entries().get(checkpoint)
     if entry is None:
-        path = Path(checkpoint).expanduser()
-        if not path.is_file():
-            names = ", ".join(n for n, e in entries().items() if e["job"] == "lip-sync")
-            raise WeightsError(
-                f"checkpoint={checkpoint} is neither a file nor one of auto, {names}"
-            )
-        return Found(path.stem, path, "unknown: see where it came from")
+        return _of_user(checkpoint)
+
     path = path_of(checkpoint)
     if not path.exists():
-        other = (
-            ", or use checkpoint=compact" if entry["job"] == "lip-sync" and "urls" in entry else ""
-        )
-        raise WeightsError(f"{path} is not here; get it by: {way_to_get(checkpoint)}{other}")
+        instead = ""
+        if entry["job"] == "lip-sync" and "urls" in entry:
+            instead = ", or use checkpoint=compact"
+        raise WeightsError(f"{path} is not here; get it by: {way_to_get(checkpoint)}{instead}")
+
     if not here(checkpoint):
         raise WeightsError(
-            f"{path} has {path.stat().st_size} bytes instead of {entry['bytes']}; "
-            f"get it again by: {way_to_get(checkpoint)}"
+            f"{path} has {path.stat().st_size} bytes instead of {entry['bytes']};"
+            f" get it again by: {way_to_get(checkpoint)}"
         )
     return Found(checkpoint, path, entry["licence"])
+
+
+def _of_user(checkpoint: str) -> Found:
+    path = Path(checkpoint).expanduser()
+    if not path.is_file():
+        names = ", ".join(n for n, entry in entries().items() if entry["job"] == "lip-sync")
+        raise WeightsError(f"checkpoint={checkpoint} is neither a file nor one of auto, {names}")
+    return Found(path.stem, path, "unknown: see where it came from")
 
 
 def way_to_get(name: str) -> str:
     """The command that brings a file of the registry here."""
     entry = entry_of(name)
-    return (
-        f"python -m helpers weights fetch {name}"
-        if "urls" in entry
-        else f"git checkout -- weights/{entry['file']}"
-    )
+    if "urls" in entry:
+        return f"python -m helpers weights fetch {name}"
+    return f"git checkout -- weights/{entry['file']}"

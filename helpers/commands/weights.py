@@ -55,7 +55,7 @@ def fetch_weights(args: argparse.Namespace) -> None:
     from .. import checkpoints
 
     for name in args.name:
-        accepted = args.yes or _ask_for_licence(name)
+        accepted = _accept_licence(name, args.yes)
 
         with tqdm(desc=name, unit="B", unit_scale=True, delay=0.1, disable=None) as bar:
 
@@ -68,15 +68,22 @@ def fetch_weights(args: argparse.Namespace) -> None:
         print(path)
 
 
-def _ask_for_licence(name: str) -> bool:
-    """Show the licence of weights to be downloaded: is it accepted? No if nobody can answer."""
+def _accept_licence(name: str, accepted: bool) -> bool:
+    """Show the licence of weights to be downloaded, and ask if it is not ``accepted`` yet.
+
+    Where nobody can answer it is not.
+    """
     from .. import checkpoints
 
     entry = checkpoints.entry_of(name)
-    if not sys.stdin.isatty() or "urls" not in entry or not checkpoints.fault(name):
-        return False
+    nobody_to_ask = not accepted and not sys.stdin.isatty()
+    if nobody_to_ask or "urls" not in entry or not checkpoints.fault(name):
+        return accepted
 
     print(f"{name}: licence: {entry['licence']}", file=sys.stderr)
+    if accepted:
+        return True
+
     print("Do you accept it? [y/N] ", end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

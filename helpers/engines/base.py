@@ -43,6 +43,7 @@ class MouthBatch:
             from_donor=np.zeros(count, bool),
             is_photo=np.zeros(count, bool),
         )
+
         for name, value in zeros.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
@@ -61,6 +62,7 @@ class MouthBatch:
             own = getattr(self, f.name)
             values[f.name] = np.zeros((count, *own.shape[1:]), own.dtype)
             values[f.name][places] = own
+
         return MouthBatch(**values)
 
 

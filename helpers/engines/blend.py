@@ -27,8 +27,10 @@ def apply_maps(
         (x1, y1, x2, y2), mask = square_rectangle(matrix, width, height), None
     else:
         (x1, y1, x2, y2), mask = local_mask(landmarks, width, height)
+
     if x2 <= x1 or y2 <= y1:
         return frame.copy()
+
     local = matrix.copy()
     local[:, 2] += matrix[:, :2] @ (x1, y1)
 
@@ -47,6 +49,7 @@ def apply_maps(
     rows = np.arange(y1, y2, dtype=np.float32)[:, None] + turn[1, 0] * u + turn[1, 1] * v
     made = cv2.remap(frame, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
     made = cv2.blendLinear(made.astype(np.float32), paint, 1 - alpha, alpha)
+
     return paste_through_mask(frame, made, x1, y1, mask)
 
 
@@ -57,6 +60,7 @@ def paste_box(frame: np.ndarray, patch: np.ndarray, box: tuple[int, int, int, in
     result[y1:y2, x1:x2] = cv2.resize(
         (patch * np.float32(255)).astype(np.uint8), (x2 - x1, y2 - y1)
     )
+
     return result
 
 
@@ -69,6 +73,7 @@ def paste_feathered(
         patch.astype(np.float32) * 255, (x2 - x1, y2 - y1), interpolation=cv2.INTER_CUBIC
     )
     mask = face_mask(landmarks, x1, y1, x2 - x1, y2 - y1) * _box_fade(x2 - x1, y2 - y1)
+
     return paste_through_mask(frame, match_colour(made, frame[y1:y2, x1:x2], mask), x1, y1, mask)
 
 

@@ -89,6 +89,7 @@ class ClosedLoop:
             maps[:, :2] *= self.bends
             most_green = (maps[:, 3] + maps[:, 5]) / 2 + greenest(faces)[:, None, None]
             maps[:, 4] = torch.minimum(maps[:, 4], most_green)
+
         return maps
 
     def first_pass(self) -> None:
@@ -155,9 +156,11 @@ def draw_maps(
     loop.first_pass()
     for _ in range(passes - 1):
         loop.refine(~batch.from_donor)
+
     loop.refine(loop.is_photo)
     loop.close_in_pauses()
     loop.widen_photographs()
+
     return loop.maps.cpu().numpy()
 
 

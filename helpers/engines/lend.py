@@ -55,12 +55,14 @@ def aligned(grey: np.ndarray, donor: np.ndarray, ring: np.ndarray) -> np.ndarray
     start = np.eye(2, 3, dtype=np.float32)
     ends = (cv2.TERM_CRITERIA_EPS + cv2.TERM_CRITERIA_COUNT, ECC_STEPS, ECC_CHANGE)
     where = ring.astype(np.uint8)
+
     try:
         alike, moved = cv2.findTransformECC(
             grey, donor, start, cv2.MOTION_AFFINE, ends, where, ECC_BLUR
         )
     except cv2.error:
         return None
+
     return moved if alike >= ALIKE else None
 
 
@@ -90,6 +92,7 @@ def lend_mouth(frame: np.ndarray, landmarks: np.ndarray, mouth: DonorMouth) -> n
         flags=cv2.INTER_CUBIC | cv2.WARP_INVERSE_MAP,
         borderMode=cv2.BORDER_REPLICATE,
     )
+
     lent = match_colour(lent.astype(np.float32), frame[y1:y2, x1:x2], mask)
     return paste_through_mask(frame, lent, x1, y1, mask)
 
@@ -102,6 +105,7 @@ def donor_mouths(
     wanted = plan.donors[0, start:stop][in_track]
     wanted = np.unique(wanted[wanted >= 0])
     pictures = scaled_pictures(plan, video, wanted)
+
     return {
         int(n): cut_donor_mouth(picture, source_landmarks(plan, n) - plan.place[:2])
         for n, picture in zip(wanted, pictures, strict=False)

@@ -24,4 +24,5 @@ def load_engine(found: Found, p: Params) -> Engine:
             f"checkpoint={p.checkpoint}: {found.path} holds a {type(net).__name__},"
             " no lip-sync network"
         )
+
     return ENGINES[type(net)](net.to(choose_device(p.device)), p)

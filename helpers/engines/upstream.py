@@ -36,6 +36,7 @@ def draw_pictures(
 
     with torch.autocast(device.type, precision, enabled=precision != torch.float32):
         pictures = net(mel, both).float()
+
     return np.ascontiguousarray(pictures.cpu().numpy()[:, ::-1].transpose(0, 2, 3, 1))
 
 

@@ -7,36 +7,40 @@ import math
 import cv2
 import numpy as np
 
-# The mask is an ellipse over mouth, chin and lower cheeks, in units of d (eyes to mouth), centred below the mouth.
-MASK_DROP = 0.15
+# The mask is an ellipse over mouth, chin and lower cheeks, in units of d (eyes to mouth).
+MASK_DROP = 0.15  # its centre below the mouth
 MASK_HALF_WIDTH = 0.95
 MASK_HALF_HEIGHT = 0.95
 FEATHER = 0.35  # share of the ellipse's radius over which it fades out
 RING = (0.02, 0.5)  # mask values between which patch and frame are compared for colour
 DONOR_REACH = 0.65  # of the mask's size: what is taken of another frame's mouth
+DONOR_EDGE = 0.3  # of a donor's mask, under which its surroundings begin
 
 
 def face_mask(
     landmarks: np.ndarray, x: int, y: int, width: int, height: int, reach: float = 1.0
 ) -> np.ndarray:
-    """Feathered mask of the lower face for the rectangle at (x, y): ``float32 (height, width)`` in [0, 1].
+    """Mask of the lower face in a rectangle at (x, y): ``float32 (height, width)`` in [0, 1].
 
-    ``landmarks`` ``(5, 2)`` in frame pixels. The ellipse follows the head's roll; ``reach`` multiplies its size.
+    ``landmarks`` ``(5, 2)`` in frame pixels. The ellipse follows the head's roll; ``reach``
+    multiplies its size.
     """
-    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    eyes = landmarks[:2].mean(axis=0)
+    mouth = landmarks[3:].mean(axis=0)
     down = mouth - eyes
     distance = max(1e-3, float(np.hypot(*down)))
     down = down / distance
     centre = mouth + MASK_DROP * distance * down
-    across = np.arange(x, x + width, dtype=np.float32)[None] - centre[0]
-    along = np.arange(y, y + height, dtype=np.float32)[:, None] - centre[1]
-    u = (across * down[1] - along * down[0]) / (reach * MASK_HALF_WIDTH * distance)
-    v = (across * down[0] + along * down[1]) / (reach * MASK_HALF_HEIGHT * distance)
-    return fade((1 - np.sqrt(u * u + v * v)) / FEATHER)
+
+    dx = np.arange(x, x + width, dtype=np.float32)[None] - centre[0]
+    dy = np.arange(y, y + height, dtype=np.float32)[:, None] - centre[1]
+    across = (dx * down[1] - dy * down[0]) / (reach * MASK_HALF_WIDTH * distance)
+    along = (dx * down[0] + dy * down[1]) / (reach * MASK_HALF_HEIGHT * distance)
+    return fade((1 - np.sqrt(across * across + along * along)) / FEATHER)
 
 
 def fade(inside: np.ndarray) -> np.ndarray:
-    """A mask that goes smoothly from 0 where ``inside`` is 0 or less to 1 where it is 1 or more: ``float32``."""
+    """A smooth step, ``float32``: 0 where ``inside`` is 0 or less, 1 where it is 1 or more."""
     inside = np.clip(inside, 0, 1)
     return (inside * inside * (3 - 2 * inside)).astype(np.float32)
 
@@ -44,35 +48,46 @@ def fade(inside: np.ndarray) -> np.ndarray:
 def local_mask(
     landmarks: np.ndarray, width: int, height: int, reach: float = 1.0
 ) -> tuple[tuple[int, int, int, int], np.ndarray]:
-    """Rectangle x1, y1, x2, y2 of the frame outside which the mask is 0 (of a circle around the ellipse), and the mask
-    in it, ``float32``. For a face that lies outside the frame x2 <= x1 or y2 <= y1, and the mask is empty."""
-    eyes, mouth = landmarks[:2].mean(axis=0), landmarks[3:].mean(axis=0)
+    """The rectangle x1, y1, x2, y2 of a frame outside which the mask is 0, and the mask in it.
+
+    The rectangle is that of a circle around the ellipse. For a face that lies outside the frame x2
+    <= x1 or y2 <= y1, and the mask is empty.
+    """
+    eyes = landmarks[:2].mean(axis=0)
+    mouth = landmarks[3:].mean(axis=0)
     distance = float(np.hypot(*(mouth - eyes)))
     x, y = mouth + MASK_DROP * (mouth - eyes)
-    away = reach * max(MASK_HALF_WIDTH, MASK_HALF_HEIGHT) * distance
-    low, high = (
-        (math.floor(x - away), math.floor(y - away)),
-        (math.ceil(x + away) + 1, math.ceil(y + away) + 1),
-    )
-    x1, y1, x2, y2 = max(0, low[0]), max(0, low[1]), min(width, high[0]), min(height, high[1])
-    return (x1, y1, x2, y2), face_mask(landmarks, x1, y1, max(0, x2 - x1), max(0, y2 - y1), reach)
+    radius = reach * max(MASK_HALF_WIDTH, MASK_HALF_HEIGHT) * distance
+
+    x1 = max(0, math.floor(x - radius))
+    y1 = max(0, math.floor(y - radius))
+    x2 = min(width, math.ceil(x + radius) + 1)
+    y2 = min(height, math.ceil(y + radius) + 1)
+    mask = face_mask(landmarks, x1, y1, max(0, x2 - x1), max(0, y2 - y1), reach)
+    return (x1, y1, x2, y2), mask
 
 
 def mouth_ring(points: np.ndarray, size: int) -> np.ndarray:
-    """The ring around the mouth that is compared with another face's: ``bool (size, size)`` of a face square, in which
-    the landmarks are ``points``."""
-    return (face_mask(points, 0, 0, size, size) > RING[0]) & (
-        face_mask(points, 0, 0, size, size, DONOR_REACH) < 0.3
-    )
+    """The ring around the mouth in which face squares are compared: ``bool (size, size)``.
+
+    ``points`` ``(5, 2)``: the landmarks in the square.
+    """
+    whole = face_mask(points, 0, 0, size, size)
+    mouth = face_mask(points, 0, 0, size, size, DONOR_REACH)
+    return (whole > RING[0]) & (mouth < DONOR_EDGE)
 
 
 def paste_through_mask(
-    frame: np.ndarray, made: np.ndarray, x: int, y: int, mask: np.ndarray | None
+    frame: np.ndarray, patch: np.ndarray, x: int, y: int, mask: np.ndarray | None
 ) -> np.ndarray:
-    """``made`` (float32, 0 to 255) into a copy of the frame at (x, y), through a mask of its size if there is one."""
+    """A copy of a frame with a patch at (x, y), through a mask of the patch's size if there is one.
+
+    ``patch`` ``float32 (h, w, 3)``, 0 to 255; ``mask`` ``float32 (h, w)``.
+    """
     result = frame.copy()
-    part = result[y : y + made.shape[0], x : x + made.shape[1]]
+    part = result[y : y + patch.shape[0], x : x + patch.shape[1]]
     if mask is not None:
-        made = cv2.blendLinear(np.ascontiguousarray(part, np.float32), made, 1 - mask, mask)
-    part[:] = cv2.convertScaleAbs(made.clip(0))  # rounds to nearest, and stops at 255
+        below = np.ascontiguousarray(part, np.float32)
+        patch = cv2.blendLinear(below, patch, 1 - mask, mask)
+    part[:] = cv2.convertScaleAbs(patch.clip(0))  # rounds to nearest, and stops at 255
     return result

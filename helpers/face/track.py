@@ -1,4 +1,4 @@
-"""Detections -> per-shot tracks -> the faces to re-draw, one smoothed box and five landmarks a frame."""
+"""Detections of a clip -> the faces to re-draw: one smoothed box and five landmarks a frame."""
 
 from __future__ import annotations
 
@@ -9,22 +9,31 @@ from fractions import Fraction
 import numpy as np
 
 from ..networks.codes import CODE_SIZE
-from .detect import MIN_IOU, iou
+from .people import (
+    Track,
+    choose_people,
+    first_frames,
+    largest_moving,
+    link_detections,
+    people_by_shot,
+)
+from .smooth import moving_average
 
 MAX_GAP_S = 0.4  # a face that is missed for up to this long is interpolated
 MIN_FACE = 24  # px: a box narrower or lower than this counts as no face
-SEEN_SHARE = 0.2  # of the frames of a shot's longest face: a face seen for less has no place in the row of faces
+MOUTH_MARGIN = 0.3  # of the distance eyes to mouth: from mouth corners to the frame's border
 CUT_DIFFERENCE = 0.18  # mean change of a 32x32 thumbnail (0 to 1) that ends a shot
 
 
 @dataclass(frozen=True)
 class FaceTrack:
-    """The face to re-draw in each of N frames. Where ``present`` is false the other rows mean nothing.
+    """The face to re-draw in each of N frames; rows without ``present`` mean nothing.
 
-    present ``bool (N,)``; box ``float32 (N, 4)`` x1, y1, x2, y2 and landmarks ``float32 (N, 5, 2)`` in source pixels,
-    smoothed; score ``float32 (N,)``, 0 where interpolated; shot and track ``int32 (N,)`` (track -1: no face); neutral
-    ``float32 (N, 8)``: the person's own mouth code (see ``encode.neutral_code``), 0 until it is planned; is_photo
-    ``bool (N,)``: a mouth that is not seen to move.
+    present ``bool (N,)``; box ``float32 (N, 4)`` x1, y1, x2, y2 and landmarks ``float32 (N, 5, 2)``
+    in source pixels, smoothed; score ``float32 (N,)``, 0 where interpolated; shot and track ``int32
+    (N,)`` (track -1: no face); neutral ``float32 (N, 8)``: the person's own mouth code (see
+    ``encode.neutral_code``), 0 until it is planned; is_photo ``bool (N,)``: a mouth that is not
+    seen to move.
     """
 
     present: np.ndarray
@@ -38,136 +47,136 @@ class FaceTrack:
 
 
 def find_shots(thumbnails: Iterable[np.ndarray]) -> np.ndarray:
-    """Number of the shot that each frame belongs to, ``int32 (N,)``, from ``(32, 32)`` grey thumbnails."""
-    numbers, shot, last = [], 0, None
-    for small in thumbnails:
-        small = small.astype(np.float32) / 255
-        if last is not None and np.abs(small - last).mean() > CUT_DIFFERENCE:
+    """The shot that each frame belongs to, ``int32 (N,)``, from ``(32, 32)`` grey thumbnails."""
+    numbers = []
+    shot = 0
+    last = None
+    for thumbnail in thumbnails:
+        grey = thumbnail.astype(np.float32) / 255
+        if last is not None and np.abs(grey - last).mean() > CUT_DIFFERENCE:
             shot += 1
         numbers.append(shot)
-        last = small
+        last = grey
     return np.array(numbers, np.int32)
 
 
-def link_detections(
-    detections: list[np.ndarray], shot: np.ndarray, max_gap: int
-) -> list[dict[int, np.ndarray]]:
-    """Detections of all frames -> tracks, each a dict from frame number to a detection ``(15,)``.
-
-    A track goes on with the detection that overlaps it most, across up to ``max_gap`` missed frames, within one shot.
-    """
-    tracks: list[dict[int, np.ndarray]] = []
-    alive: list[dict[int, np.ndarray]] = []
-    for n, found in enumerate(detections):
-        if n and shot[n] != shot[n - 1]:
-            alive = []
-        alive = [t for t in alive if n - max(t) <= max_gap + 1]
-        pairs = [
-            (iou(t[max(t)], f), i, j) for i, t in enumerate(alive) for j, f in enumerate(found)
-        ]
-        taken_tracks, taken_faces = set(), set()
-        for overlap, i, j in sorted(pairs, reverse=True):
-            if overlap >= MIN_IOU and i not in taken_tracks and j not in taken_faces:
-                alive[i][n] = found[j]
-                taken_tracks.add(i)
-                taken_faces.add(j)
-        for j in range(len(found)):
-            if j not in taken_faces:
-                alive.append({n: found[j]})
-                tracks.append(alive[-1])
-    return tracks
-
-
-def group_people(tracks: list[dict[int, np.ndarray]]) -> list[list[dict[int, np.ndarray]]]:
-    """Tracks of one shot, put together: tracks of one person never overlap in time. The largest summed area first."""
-    area = lambda track: sum(float(np.prod(d[2:4] - d[:2])) for d in track.values())  # noqa: E731
-    found: list[list[dict[int, np.ndarray]]] = []
-    for track in sorted(tracks, key=area, reverse=True):
-        for person in found:
-            if all(min(track) > max(other) or max(track) < min(other) for other in person):
-                person.append(track)
-                break
-        else:
-            found.append([track])
-    return sorted(found, key=lambda person: -sum(map(area, person)))
-
-
-def choose_people(
-    found: list[list[dict[int, np.ndarray]]], face: str, width: int
-) -> list[list[dict[int, np.ndarray]]]:
-    """The people of one shot (see ``people``) that ``face`` names: one, none, or with "all" each of them.
-
-    An index counts from the left, from 0. Left, right, center and indices leave out faces that are seen shortly.
-    """
-    if face == "all" or not found:
-        return found
-    if face == "largest":
-        return found[:1]
-    seen = [sum(map(len, person)) for person in found]
-    steady = [p for p, frames in zip(found, seen, strict=True) if frames >= SEEN_SHARE * max(seen)]
-    middle = lambda person: float(
-        np.mean([d[0] + d[2] for track in person for d in track.values()]) / 2
-    )  # noqa: E731
-    row = sorted(steady, key=middle)
-    if face == "center":
-        return [min(row, key=lambda person: abs(middle(person) - width / 2))]
-    index = {"left": 0, "right": len(row) - 1}.get(face)
-    index = int(face) if index is None else index
-    return row[index : index + 1]
-
-
 def select_faces(
-    detections: list[np.ndarray], shot: np.ndarray, fps: Fraction, face: str = "largest", width: int = 0,
-    smooth: bool = True, smooth_window: int = 5, used: int | None = None,
-) -> list[FaceTrack]:  # fmt: skip
-    """The faces to re-draw: one FaceTrack, or with ``face`` "all" as many as are seen at once (one at least).
+    detections: list[np.ndarray],
+    shot: np.ndarray,
+    fps: Fraction,
+    *,
+    face: str = "largest",
+    size: tuple[int, int] | None = None,
+    smooth: bool = True,
+    smooth_window: int = 5,
+    used: int | None = None,
+) -> list[FaceTrack]:
+    """The faces to re-draw: one, or with ``face`` "all" as many as are seen at once.
 
-    Chosen anew in each shot (see ``choose``; ``width`` of the frames in pixels), never hopping in between. Gaps of up
-    to 0.4 s are interpolated, boxes smoothed by a centred moving average over ``smooth_window`` frames of one track,
-    faces under 24 px dropped. Only the first ``used`` frames count for the choice; the faces are followed to the end.
+    Chosen anew in each shot (see ``choose_people``), never hopping in between. Gaps of up to 0.4 s
+    are interpolated, boxes and landmarks smoothed by a centred moving average over
+    ``smooth_window`` frames. Faces under 24 px are left out, and in frames of a given ``size`` (W,
+    H) those whose mouth is not whole. Only the first ``used`` frames count for the choice; faces
+    are followed to the end.
     """
     tracks = link_detections(detections, shot, int(MAX_GAP_S * fps))
-    seen = [
-        {n: found for n, found in track.items() if used is None or n < used} for track in tracks
-    ]
+    shown = first_frames(tracks, used)
+    numbers = {id(track): number for number, track in enumerate(shown)}
+
     layers: list[list[int]] = [[]]
-    for number in range(int(shot[-1]) + 1):
-        own = [i for i, track in enumerate(seen) if track and shot[min(track)] == number]
-        chosen = choose_people(group_people([seen[i] for i in own]), face, width)
-        for layer, person in enumerate(chosen):
-            if layer == len(layers):
-                layers.append([])
-            layers[layer] += [i for i in own if any(seen[i] is track for track in person)]
-    return [_face_track(tracks, layer, shot, smooth_window if smooth else 1) for layer in layers]
+    for people in people_by_shot(shown, shot):
+        chosen = choose_people(people, face, size[0] if size else 0)
+        layers += [[] for _ in chosen[len(layers) :]]
+        for layer, person in zip(layers, chosen, strict=False):
+            layer += sorted(numbers[id(track)] for track in person)
+
+    window = smooth_window if smooth else 1
+    return [join_tracks(tracks, layer, shot, window, size) for layer in layers]
 
 
-def _face_track(
-    tracks: list[dict[int, np.ndarray]], mine: list[int], shot: np.ndarray, window: int
+def join_tracks(
+    tracks: list[Track],
+    numbers: list[int],
+    shot: np.ndarray,
+    window: int,
+    size: tuple[int, int] | None,
 ) -> FaceTrack:
-    rows = np.zeros((len(shot), 15), np.float32)
-    owner = np.full(len(shot), -1, np.int32)
-    for number in mine:
+    """One face from the tracks with these numbers: gaps filled, smoothed, unusable rows off."""
+    count = len(shot)
+    rows = np.zeros((count, 15), np.float32)
+    owner = np.full(count, -1, np.int32)
+    for number in numbers:
         frames = np.array(sorted(tracks[number]))
         span = np.arange(frames[0], frames[-1] + 1)
-        values = np.stack([tracks[number][f] for f in frames])
-        filled = np.stack([np.interp(span, frames, values[:, c]) for c in range(15)], axis=1)
+        values = np.stack([tracks[number][n] for n in frames])
+        filled = np.stack([np.interp(span, frames, column) for column in values.T], axis=1)
+
         rows[span] = moving_average(filled, window)
         rows[span, 4] = np.where(np.isin(span, frames), filled[:, 4], 0)
         owner[span] = number
-    owner[(rows[:, 2] - rows[:, 0] < MIN_FACE) | (rows[:, 3] - rows[:, 1] < MIN_FACE)] = -1
-    mouth = np.zeros((len(shot), CODE_SIZE), np.float32)
-    points, still = rows[:, 5:].reshape(-1, 5, 2), np.zeros(len(shot), bool)
-    return FaceTrack(owner >= 0, rows[:, :4], points, rows[:, 4], shot, owner, mouth, still)
 
+    usable = is_large(rows)
+    if size:
+        usable &= has_whole_mouth(rows, size)
+    owner[~usable] = -1
 
-def moving_average(values: np.ndarray, window: int) -> np.ndarray:
-    """Centred moving average along the first axis; at the ends the window shrinks evenly, so straight motion stays."""
-    n = len(values)
-    half = np.minimum(np.minimum(np.arange(n), np.arange(n)[::-1]), window // 2)
-    total = np.concatenate(
-        [np.zeros((1, *values.shape[1:])), np.cumsum(values, axis=0, dtype=np.float64)]
+    return FaceTrack(
+        present=owner >= 0,
+        box=rows[:, :4],
+        landmarks=rows[:, 5:].reshape(-1, 5, 2),
+        score=rows[:, 4],
+        shot=shot,
+        track=owner,
+        neutral=np.zeros((count, CODE_SIZE), np.float32),
+        is_photo=np.zeros(count, bool),
     )
-    first, last = np.arange(n) - half, np.arange(n) + half + 1
-    return (
-        (total[last] - total[first]) / (2 * half + 1).reshape(-1, *[1] * (values.ndim - 1))
-    ).astype(values.dtype)
+
+
+def is_large(rows: np.ndarray) -> np.ndarray:
+    """Which detections ``(K, 15)`` are of faces large enough to re-draw: ``bool (K,)``."""
+    return (rows[:, 2:4] - rows[:, :2] >= MIN_FACE).all(axis=1)
+
+
+def has_whole_mouth(rows: np.ndarray, size: tuple[int, int]) -> np.ndarray:
+    """Which detections ``(K, 15)`` in frames of a size (W, H) show the whole mouth: ``bool``.
+
+    At the border detectors bend a face into the frame: with less than about 0.3 of the distance
+    from eyes to mouth between mouth corners and border, or with an eye outside, landmarks cannot be
+    used.
+    """
+    points = rows[:, 5:].reshape(-1, 5, 2)
+    mouth = points[:, 3:]
+    down = mouth.mean(axis=1) - points[:, :2].mean(axis=1)
+    margin = MOUTH_MARGIN * np.hypot(*down.T)[:, None]
+
+    inside = ((points >= 0) & (points <= size)).all(axis=(1, 2))
+    nearest = np.minimum(mouth.min(axis=1), (size - mouth).min(axis=1))
+    return inside & (nearest >= margin).all(axis=1)
+
+
+def unusable_reason(detections: list[np.ndarray]) -> str | None:
+    """Why none of the faces that were found can be re-drawn; None where none was found."""
+    rows = np.concatenate([np.zeros((0, 15), np.float32), *detections])
+    if not len(rows):
+        return None
+
+    sides = rows[:, 2:4] - rows[:, :2]
+    width, height = sides[sides.min(axis=1).argmax()]
+    if min(width, height) < MIN_FACE:
+        return (
+            f"the largest face is {width:.0f}x{height:.0f} pixels, at least {MIN_FACE}x{MIN_FACE}"
+            " are needed; give a closer shot or a larger video"
+        )
+    return "every face is cut off by the border; give a shot in which a whole mouth is seen"
+
+
+def yields_to_moving(
+    detections: list[np.ndarray], shot: np.ndarray, fps: Fraction, used: int | None = None
+) -> bool:
+    """Is the largest face of any shot one that never moves, beside one that does?"""
+    tracks = link_detections(detections, shot, int(MAX_GAP_S * fps))
+    return any(
+        largest_moving(people) is not people[0]
+        for people in people_by_shot(first_frames(tracks, used), shot)
+        if people
+    )

@@ -68,6 +68,7 @@ def sample_clip(folder: Path) -> str:
     fps = media.default_fps(media.probe(clip))
     width, height = BENCH_SIZE
     edge = (width - height) // 2
+
     frames = media.read_frames(clip, fps, size=(height, height))
     padded = (np.pad(frame, ((0, 0), (edge, edge), (0, 0))) for frame in frames)
     media.write_video(path, padded, fps)
@@ -135,6 +136,7 @@ def ratios(alone: Times, runs: list[dict[str, Any]]) -> dict[str, float]:
     network = ("lend", "compact_one_pass") if "lend" in alone else ("compact",)
     parts = ("decode", "detect", "target_codes", "crop", *network, "blend", "encode")
     summed = sum(alone.get(name, 0) for name in parts)
+
     first = runs[0]
     last = runs[-1]
     return dict(

@@ -42,11 +42,13 @@ Times = dict[str, Any]  # milliseconds a frame by stage, and how they were measu
 def milliseconds(work: Callable[[], Any], items: int, repeats: int = REPEATS) -> float:
     """Best of some repeats, in ms an item, after one run to warm up."""
     work()
+
     best = np.inf
     for _ in range(repeats):
         started = time.perf_counter()
         work()
         best = min(best, time.perf_counter() - started)
+
     return round(1000 * best / items, 2)
 
 

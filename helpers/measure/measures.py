@@ -78,9 +78,10 @@ class FrameMeasure(Measure):
 
 
 def length_error(clip: Clip) -> float | None:
-    """Duration of the file less the planned one."""
+    """Duration of the file less the planned one, in ms."""
     if clip.seconds is None:
         return None
+
     return 1000 * (clip.seconds - float(clip.plan.duration))
 
 
@@ -94,6 +95,7 @@ def outside_mask(plan: Plan, n: int) -> np.ndarray:
     for layer in plan.layers:
         if not layer.redrawn[n]:
             continue
+
         (x1, y1, x2, y2), mask = local_mask(frame_landmarks(layer, n), *plan.size)
         if mask.size:
             outside[y1:y2, x1:x2] &= mask == 0
@@ -177,13 +179,13 @@ MEASURES: tuple[Measure, ...] = (
         "the same for the whole face",
         flicker_face),
     ClipMeasure("sync_cosine", "cosine", HIGHER, 3,
-        "how well mouth and sound agree there, 1 at most",
+        "how well mouth and sound agree at the best offset, 1 at most",
         sync("cosine")),
     ClipMeasure("sync_confidence", "cosine", HIGHER, 3,
-        "how far mouth and sound agree more at the best offset than at others; higher is better",
+        "how far they agree more at the best offset than at others; higher is better",
         sync("confidence")),
     ClipMeasure("sync_offset", "frames", NEAR_ZERO, 0,
-        "that offset in frames; 0 is in time, a positive one means that the mouth is early",
+        "the best offset in frames; 0 is in time, a positive one means that the mouth is early",
         sync("offset")),
     ClipMeasure("lse_d", "distance", LOWER, 3,
         "SyncNet's distance of mouth and sound; lower is better",

@@ -22,6 +22,7 @@ from .lse import LSE_FPS, LSE_SMOOTHING, LseScorer, syncnet_square
 MEASURED_SIZE = 192  # px, side of the face crop on which sharpness and flicker are measured
 SYNC_LIMIT = 1500  # frames of the longest run of one face, on which sync is measured
 FLICKER_FRAMES = 250  # of them
+FEWEST_SYNC_FRAMES = 2 * SYNC_FRAMES
 
 
 class Judges(NamedTuple):
@@ -32,7 +33,7 @@ class Judges(NamedTuple):
 
 
 class Sound(NamedTuple):
-    """What a video is heard with: mel ``float32 (80, M)``, 16 kHz wave ``float32 (samples,)``."""
+    """A video's: mel ``float32 (80, M)``, 16 kHz wave ``float32 (samples,)``."""
 
     mel: np.ndarray
     wave: np.ndarray
@@ -57,8 +58,8 @@ class Clip:
     """One video of a run, and what was taken of its frames.
 
     ``plan`` is the first face's, ``counts`` are numbers of frames, ``sound`` is None where it has
-    none, ``seconds`` the duration of a result. ``own_frames`` of the output frames have sound of
-    their own: a source's are shown again.
+    none, ``seconds`` the duration of a result. ``frames_with_sound`` of the output frames have
+    sound of their own: a source's are shown again.
     """
 
     def __init__(
@@ -69,7 +70,7 @@ class Clip:
         sound: Sound | None,
         judges: Judges,
         *,
-        own_frames: int | None = None,
+        frames_with_sound: int | None = None,
         seconds: float | None = None,
     ):
         self.name = name
@@ -78,7 +79,7 @@ class Clip:
         self.sound = sound
         self.seconds = seconds
         self.expert = judges.expert
-        self.frames = plan.frames if own_frames is None else own_frames
+        self.frames = plan.frames if frames_with_sound is None else frames_with_sound
         self.first, self.count = longest_track(plan, self.frames)
 
         self.still_values: dict[str, list[float]] = defaultdict(list)  # by measure
@@ -100,6 +101,7 @@ class Clip:
             self.sync_crops.append(face_crop(frame, self.plan, n, FACE_SIZE))
         if 0 <= place < min(self.count, FLICKER_FRAMES):
             self.face_crops.append(face_crop(frame, self.plan, n, MEASURED_SIZE))
+
         if self.scorer:
             for square in self.squares.get(n, ()):
                 self.scorer.add(syncnet_square(frame, *square))
@@ -137,6 +139,7 @@ def longest_track(plan: Plan, frames: int | None = None) -> tuple[int, int]:
     """
     shown = plan.source[:frames]
     track = np.where(plan.faces.present, plan.faces.track, -1)[shown]
+
     runs = [(0, 0)]
     first = 0
     for number, group in itertools.groupby(track.tolist()):
@@ -153,8 +156,9 @@ def score_sync(crops: np.ndarray, windows: np.ndarray, expert: SyncExpert) -> di
     ``crops`` ``uint8 (K, 96, 96, 3)``, ``windows`` their K mel windows; empty for fewer than ten.
     """
     count = min(len(crops), len(windows))
-    if count < 2 * SYNC_FRAMES:
+    if count < FEWEST_SYNC_FRAMES:
         return {}
+
     return sync_score(sync_similarity(expert, crops[:count], windows[:count]))
 
 

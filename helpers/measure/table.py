@@ -18,7 +18,8 @@ from ..networks.devices import choose_device
 from ..plan.geometry import source_pictures
 from ..plan.plan import Plan, load_plan
 from ..sound.mel import melspectrogram
-from .measures import MEASURES, FrameMeasure
+from .distance import distance
+from .measures import FEWEST_FRAMES, MEASURES, FrameMeasure
 from .pictures import mouth_part, pixel_jumps
 from .samples import (
     FLICKER_FRAMES,
@@ -39,10 +40,11 @@ NOTEBOOKS = {"lipsync": "02", "restored": "03"}  # that make the results
 def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
     """Rows of the quality table: the source, and each result that is up to date.
 
-    The columns are ``MEASURES``, after the numbers of frames; a figure that cannot be had is left
-    out. With several faces the first one is measured. The source is scored with its own sound, the
-    results with the speech that they were given. Results that are out of date are named in a line
-    on stderr. Raises RunError if none is left to measure.
+    The columns are ``MEASURES``, after the numbers of frames, and of a result its ``distance`` from
+    a true clip; a figure that cannot be had is left out. With several faces the first one is
+    measured. The source is scored with its own sound, the results with the speech that they were
+    given. Results that are out of date are named in a line on stderr. Raises RunError if none is
+    left to measure.
     """
     record = read_fresh(run_dir)
     if record["stale"]:
@@ -51,12 +53,15 @@ def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
     plan = read_plan(run_dir)
     device = choose_device(record["parameters"]["device"])
     judges = Judges(checkpoints.sync_expert(), checkpoints.upstream_syncnet(device))
+
     clips = [source_clip(record, plan, judges)]
     for name, result in record["results"].items():
         clips.append(result_clip(name, result, plan, judges))
-
     sample(clips, videos(record, plan), plan)
-    return [row(clip) for clip in clips]
+    rows = [row(clip) for clip in clips]
+    for result in rows[1:]:
+        result["distance"] = distance(result, rows[0])
+    return rows
 
 
 def read_fresh(run_dir: str | Path) -> dict[str, Any]:
@@ -64,6 +69,7 @@ def read_fresh(run_dir: str | Path) -> dict[str, Any]:
     record = run.read(run_dir)
     if not record["results"] and record["stale"]:
         raise RunError(out_of_date(run_dir, record["stale"]))
+
     if not record["results"]:
         raise RunError(
             f"{run_dir} has no finished video yet; run notebook 02 with this run_dir first"
@@ -86,29 +92,27 @@ def read_plan(run_dir: str | Path) -> Plan:
 
 
 def source_clip(record: dict[str, Any], plan: Plan, judges: Judges) -> Clip:
-    """The source, to be measured on the frames that have sound of their own: not those shown
-    again.
-    """
+    """The source, measured where it has sound of its own: not on frames that are shown again."""
     facts = record["inputs"]["video"]
     sound = None
     if facts["audio_codec"]:
         wave = media.read_audio(facts["path"])
         sound = Sound(melspectrogram(wave), wave)
 
-    own_frames = min(plan.frames, int(plan.source.max()) + 1)
+    frames_with_sound = min(plan.frames, int(plan.source.max()) + 1)
     counts = dict(frames=plan.frames)
-    return Clip(SOURCE, plan.layers[0], counts, sound, judges, own_frames=own_frames)
+    return Clip(SOURCE, plan.layers[0], counts, sound, judges, frames_with_sound=frames_with_sound)
 
 
 def result_clip(name: str, result: dict[str, Any], plan: Plan, judges: Judges) -> Clip:
     """A finished video, to be measured with the speech that it was given."""
     redrawn = int(plan.redrawn.sum())
+    sound = Sound(plan.mel, media.read_audio(result["path"]))
     counts = dict(
         frames=result["frames"],
         frames_redrawn=redrawn,
         frames_passed_through=plan.frames - redrawn,
     )
-    sound = Sound(plan.mel, media.read_audio(result["path"]))
     return Clip(name, plan.layers[0], counts, sound, judges, seconds=result["duration_s"])
 
 
@@ -117,6 +121,7 @@ def videos(
 ) -> dict[str, Iterator[np.ndarray]]:
     """Output frames start to stop of the source and of each result, by name."""
     stop = plan.frames if stop is None else stop
+
     source = record["inputs"]["video"]["path"]
     streams = {SOURCE: source_pictures(plan, source, start, stop)}
     for name, result in record["results"].items():
@@ -140,15 +145,16 @@ def sample(clips: list[Clip], streams: dict[str, Iterator[np.ndarray]], plan: Pl
 def sample_stills(clips: list[Clip], frames: tuple[np.ndarray, ...], plan: Plan, n: int) -> None:
     """Measure output frame ``n`` of each clip beside the source's, the first."""
     width, height = plan.size
+    frame_measures = [measure for measure in MEASURES if isinstance(measure, FrameMeasure)]
     crops = [face_crop(frame, plan.layers[0], n, MEASURED_SIZE) for frame in frames]
+
     for clip, frame, crop in zip(clips, frames, crops, strict=True):
         # an encoder makes sides even
         still = Still(plan, n, frame[:height, :width], frames[0], crop, crops[0])
         clip.still_crops.append(crop)
-        for measure in MEASURES:
-            if not isinstance(measure, FrameMeasure):
-                continue
-            if measure.against_source and clip is clips[0]:
+
+        for measure in frame_measures:
+            if clip is clips[0] and measure.against_source:
                 continue
             value = measure.function(still)
             if value is not None:
@@ -179,7 +185,8 @@ def flicker_curves(run_dir: str | Path) -> dict[str, np.ndarray]:
             mouth_part(face_crop(frame, plan, n, MEASURED_SIZE))
             for n, frame in enumerate(frames, first)
         ]
+
         curves[name] = np.full(plan.frames, np.nan, np.float32)
-        if len(mouths) > 2:
+        if len(mouths) >= FEWEST_FRAMES:
             curves[name][first + 1 : stop - 1] = pixel_jumps(np.stack(mouths))
     return curves

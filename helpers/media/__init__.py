@@ -1,8 +1,13 @@
 """Video, sound and pictures, through ffmpeg."""
 
+from .audio import SAMPLE_RATE, read_audio
 from .ffmpeg import ffmpeg_exe, file_url, partial_path
-from .probing import MediaInfo, View, default_fps, frame_count, probe
-from .read import SAMPLE_RATE, prefetch, read_audio, read_frames, read_indexed
+from .info import MediaInfo, default_fps, frame_count
+from .paths import local_path
+from .prefetch import prefetch
+from .probing import probe
+from .read import read_frames, read_indexed
+from .view import View
 from .write import join_videos, mux, write_video
 
 __all__ = [
@@ -14,6 +19,7 @@ __all__ = [
     "file_url",
     "frame_count",
     "join_videos",
+    "local_path",
     "mux",
     "partial_path",
     "prefetch",

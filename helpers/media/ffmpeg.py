@@ -8,35 +8,56 @@ import os
 import re
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 
 import imageio_ffmpeg
 
 from ..errors import MediaError
 
+# Demuxers of files that name other files, here or in the network, to be opened in their place.
+REFERRING = {"concat", "dash", "hls", "imf", "rtsp", "sdp", "vapoursynth", "avisynth", "vobsub"}
+
 
 @functools.cache
 def ffmpeg_exe() -> str:
-    """Path of the newest ffmpeg here: imageio-ffmpeg's, or the system's if that has a higher version."""
+    """Path of the newest ffmpeg here: imageio-ffmpeg's or the system's, by version."""
 
     def version(exe: str) -> tuple[int, ...]:
-        line = subprocess.run([exe, "-version"], capture_output=True, text=True).stdout.partition(
-            "\n"
-        )[0]
-        found = re.search(r"version n?(\d+)\.(\d+)", line)
+        printed = subprocess.run([exe, "-version"], capture_output=True, text=True).stdout
+        found = re.match(r".*version n?(\d+)\.(\d+)", printed)
         return tuple(map(int, found.groups())) if found else (0, 0)
 
-    return max(filter(None, [imageio_ffmpeg.get_ffmpeg_exe(), shutil.which("ffmpeg")]), key=version)
+    programs = [imageio_ffmpeg.get_ffmpeg_exe(), shutil.which("ffmpeg")]
+    return max(filter(None, programs), key=version)
+
+
+@functools.cache
+def _trusted_demuxers() -> str:
+    listed = subprocess.run([ffmpeg_exe(), "-demuxers"], capture_output=True, text=True).stdout
+    names = re.findall(r"^ D +(\S+)", listed, re.M)  # devices have a d of their own
+    return ",".join(name for name in names if not REFERRING & set(name.split(",")))
 
 
 def ffmpeg_command(*args: str, overwrite: bool = False) -> list[str]:
     return [ffmpeg_exe(), "-hide_banner", "-nostdin", "-y" if overwrite else "-n", *args]
 
 
+def input_args(path: str | os.PathLike) -> list[str]:
+    """ffmpeg's arguments to read a user's file, and no other that the file may name."""
+    trusted = ["-protocol_whitelist", "file", "-format_whitelist", _trusted_demuxers()]
+    return [*trusted, "-i", file_url(path)]
+
+
 def file_url(path: str | os.PathLike) -> str:
-    return "file:" + os.fspath(
-        path
-    )  # keeps names with ':' or a leading '-' from being read as something else
+    """A path that ffmpeg takes as one, whatever colons and dashes it has."""
+    return "file:" + os.fspath(path)
+
+
+@functools.cache
+def warn(text: str) -> None:
+    """One line on stderr, once."""
+    print(f"warning: {text}", file=sys.stderr, flush=True)
 
 
 def partial_path(path: str | os.PathLike) -> Path:
@@ -46,9 +67,11 @@ def partial_path(path: str | os.PathLike) -> Path:
 
 
 def give_up(part: Path, path: str | os.PathLike, stderr: str) -> None:
+    """Remove what was written. Raises OSError for a full disk, MediaError for all else."""
     part.unlink(missing_ok=True)
     if "No space left" in stderr:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), os.fspath(path))
+
     detail = stderr.strip().splitlines()
     raise MediaError(f"ffmpeg could not write {path}" + (f": {detail[-1]}" if detail else ""))
 
@@ -64,4 +87,5 @@ def write_file(path: str | os.PathLike, *args: str) -> None:
     )
     if done.returncode:
         give_up(part, path, done.stderr)
+
     os.replace(part, path)

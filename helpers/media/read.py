@@ -1,16 +1,15 @@
-"""Frames and sound out of files, as streams through ffmpeg pipes.
+"""Frames out of files, as streams through ffmpeg pipes.
 
-Frames are ``uint8 (H, W, 3)`` RGB, upright (the display matrix is obeyed), with square pixels. Time is exact: a
-constant frame rate is a ``fractions.Fraction`` and frame n is the picture shown at n / fps seconds.
+Frames are ``uint8 (H, W, 3)`` RGB, upright (the display matrix is obeyed), with square pixels, in
+BT.709. Time is exact: a constant frame rate is a ``fractions.Fraction`` and frame n is the picture
+shown at n / fps seconds.
 """
 
 from __future__ import annotations
 
 import os
-import queue
 import subprocess
 import tempfile
-import threading
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
@@ -18,65 +17,87 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from .ffmpeg import ffmpeg_exe, file_url
-from .probing import MediaInfo, View, frame_count, probe, read_picture
+from .ffmpeg import ffmpeg_command, input_args, warn
+from .filters import keeps_filters, picture_filters
+from .info import MediaInfo, frame_count
+from .picture import read_picture
+from .probing import probe
+from .view import WHOLE, View
 
-SAMPLE_RATE = 16000  # Hz, of every waveform in this library
-SEEKABLE = (
-    "mov",
-    "matroska",
-)  # containers whose index makes a seek land on the key frame before the time asked for
+# Containers whose index makes a seek land on the key frame before the time asked for.
+SEEKABLE = ("mov", "matroska")
+SEEK_AHEAD = 2.0  # s, decoded before the first frame that is wanted
+ROUNDING = 1  # frames that a clip may be short of its duration
 
 
 def read_frames(
-    path: str | os.PathLike, fps: Fraction, start: int = 0, stop: int | None = None,
-    size: tuple[int, int] | None = None, view: View = View(),
-) -> Iterator[np.ndarray]:  # fmt: skip
+    path: str | os.PathLike,
+    fps: Fraction,
+    start: int = 0,
+    stop: int | None = None,
+    size: tuple[int, int] | None = None,
+    view: View = WHOLE,
+) -> Iterator[np.ndarray]:
     """Frames start to stop (excluded) of a video at a constant rate, as ``uint8 (H, W, 3)`` RGB.
 
-    The picture of frame n is the one shown at n / fps; the last picture stays if the stream ends early. A still
-    picture is a video of that one frame. ``view`` turns and cuts, then ``size`` (width, height) scales; without them
-    frames have the size that ``probe`` tells.
+    The picture of frame n is the one shown at n / fps; the last picture stays if the stream ends
+    early. A still picture is a video of that one frame. ``view`` turns and cuts, then ``size``
+    (width, height) scales; without them frames have the size that ``probe`` tells.
     """
     info = probe(path)
     if info.kind == "audio":
         raise InputError(f"{info.path} holds sound only; give a video or a picture of a face")
-    stop = frame_count(info, fps) if stop is None else stop
-    width, height = size or view.size(info)
+
+    count = frame_count(info, fps)
+    stop = count if stop is None else stop
+    if stop <= start:
+        return
+
     if info.kind == "image":
-        image = np.rot90(read_picture(info.path), -view.rotate // 90)
-        if view.crop:
-            view.size(info)
-            image = image[view.crop[1] : view.crop[3], view.crop[0] : view.crop[2]]
-        image = np.ascontiguousarray(image)
+        image = view.apply(read_picture(info.path), info)
         if size:
             image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
         for _ in range(start, stop):
             yield image.copy()
         return
-    command = _decode_command(info, fps, start, stop, (width, height), view)
-    yielded = 0
+
+    command = _decode_command(info, fps, start, stop, size or view.size(info), view)
+    frame = None
+    position = start
+    for frame in _stream(command, size or view.size(info), info, float(start / fps)):
+        yield frame
+        position += 1
+
+    if position < min(stop, count) - ROUNDING:
+        seconds = float(position / fps)
+        warn(f"{info.path} ends early, at {seconds:.2f} s; its last picture is held")
+
+    for _ in range(position, stop):
+        yield frame.copy()
+
+
+def _stream(
+    command: list[str], size: tuple[int, int], info: MediaInfo, begin: float
+) -> Iterator[np.ndarray]:
+    """The frames that a command writes. Raises InputError if there is none."""
+    width, height = size
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
         try:
             frame = None
-            while yielded < stop - start:
-                buffer = bytearray(width * height * 3)
-                if not _read_exactly(process.stdout, buffer):
-                    break
+            buffer = bytearray(width * height * 3)
+            while _read_exactly(process.stdout, buffer):
                 frame = np.frombuffer(buffer, np.uint8).reshape(height, width, 3)
                 yield frame
-                yielded += 1
-            if frame is None and stop > start:
+                buffer = bytearray(width * height * 3)
+
+            if frame is None:
                 log.seek(0)
                 detail = log.read().decode(errors="replace").strip().splitlines()
                 raise InputError(
-                    f"{info.path}: no frame can be decoded at {float(start / fps):.2f} s"
+                    f"{info.path}: no frame can be decoded at {begin:.2f} s"
                     + (f" ({detail[-1]})" if detail else "")
                 )
-            while yielded < stop - start:
-                yield frame.copy()
-                yielded += 1
         finally:
             process.stdout.close()
             process.kill()
@@ -86,38 +107,23 @@ def read_frames(
 def _decode_command(
     info: MediaInfo, fps: Fraction, start: int, stop: int, size: tuple[int, int], view: View
 ) -> list[str]:
-    seek = float(start / fps) - 2.0
-    before = (
-        ["-ss", f"{seek:.3f}", "-noaccurate_seek"]
-        if seek > 0 and info.container.startswith(SEEKABLE)
-        else []
-    )
-    first = Fraction(info.start).limit_denominator(10**6)
-    phase = float(
-        first - Fraction(round(first * fps)) / fps
-    )  # pictures are put in the middle of their slots
-    filters = [f"setpts=PTS-({phase:.9f})/TB"] if abs(phase) > 1e-6 and not info.variable else []
-    filters += [f"fps=fps={fps.numerator}/{fps.denominator}:start_time={float(start / fps):.9f}"]
-    if info.pixel_aspect != 1 and view != View():
-        filters += [f"scale={info.width}:{info.height}:flags=bicubic"]
-    filters += view.filters(info)
-    if size != view.size(info) or (info.pixel_aspect != 1 and view == View()):
-        filters += [f"scale={size[0]}:{size[1]}:flags=bicubic"]
-    return (
-        [
-            ffmpeg_exe(),
-            "-v",
-            "error",
-            "-nostdin",
-            *before,
-            "-copyts",
-            "-start_at_zero",
-            "-i",
-            file_url(info.path),
-        ]
-        + ["-map", "0:V:0", "-vf", ",".join(filters), "-frames:v", str(stop - start)]
-        + ["-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"]
-    )
+    source = ["-copyts", "-start_at_zero"]
+    seek = info.lead + float(start / fps) - SEEK_AHEAD
+    if seek > 0 and info.container.startswith(SEEKABLE):
+        source += ["-ss", f"{seek:.3f}", "-noaccurate_seek"]
+
+    if info.decoder:
+        source += ["-c:v", info.decoder]
+
+    if keeps_filters(info):
+        source += ["-reinit_filter", "0"]
+
+    filters = picture_filters(info, fps, start, size, view)
+    return [
+        *ffmpeg_command("-v", "error", *source, *input_args(info.path)),
+        *("-map", "0:V:0", "-vf", filters, "-frames:v", str(stop - start)),
+        *("-f", "rawvideo", "-pix_fmt", "rgb24", "pipe:1"),
+    ]
 
 
 def _read_exactly(pipe, buffer: bytearray) -> bool:
@@ -126,112 +132,61 @@ def _read_exactly(pipe, buffer: bytearray) -> bool:
         got = pipe.readinto(view)
         if not got:
             return False
+
         view = view[got:]
     return True
 
 
 def read_indexed(
-    path: str | os.PathLike, fps: Fraction, indices: Iterable[int], size: tuple[int, int] | None = None,
-    view: View = View(), block: int = 48,
-) -> Iterator[np.ndarray]:  # fmt: skip
-    """Frames by their index at a constant rate, in any order, with at most ``block`` of them in memory.
+    path: str | os.PathLike,
+    fps: Fraction,
+    indices: Iterable[int],
+    size: tuple[int, int] | None = None,
+    view: View = WHOLE,
+    block: int = 48,
+) -> Iterator[np.ndarray]:
+    """Frames by index at a constant rate, in any order, with at most ``block`` in memory.
 
-    Runs that go forward are streamed, over gaps of up to ``block`` frames; runs that go backward are read in blocks and
-    turned round.
+    Runs that go forward are streamed, over gaps of up to ``block`` frames; runs that go backward
+    are read in blocks and turned round.
     """
     indices = [int(n) for n in indices]
-    n = 0
-    while n < len(indices):
-        step = 0
-        end = n + 1
-        while end < len(indices):
-            ahead = indices[end] - indices[end - 1]
-            direction = 1 if 0 < ahead <= block else ahead
-            if direction not in ((step,) if step else (1, -1)):
-                break
-            step = direction
-            end += 1
-            if step == -1 and end - n >= block:
-                break
-        if step == -1:
-            yield from reversed(
-                list(read_frames(path, fps, indices[end - 1], indices[n] + 1, size, view))
-            )
+    begin = 0
+    while begin < len(indices):
+        step, end = _next_run(indices, begin, block)
+        first = indices[begin]
+        last = indices[end - 1]
+
+        if step == 0:
+            frame = next(read_frames(path, fps, first, first + 1, size, view))
+            yield from (frame.copy() for _ in range(begin, end))
         elif step == 1:
-            wanted = set(indices[n:end])
-            stream = read_frames(path, fps, indices[n], indices[end - 1] + 1, size, view)
-            yield from (frame for k, frame in enumerate(stream, indices[n]) if k in wanted)
+            wanted = set(indices[begin:end])
+            stream = read_frames(path, fps, first, last + 1, size, view)
+            yield from (frame for n, frame in enumerate(stream, first) if n in wanted)
         else:
-            while end < len(indices) and indices[end] == indices[n]:
-                end += 1
-            frame = next(read_frames(path, fps, indices[n], indices[n] + 1, size, view))
-            for _ in range(n, end):
-                yield frame.copy()
-        n = end
+            yield from reversed(list(read_frames(path, fps, last, first + 1, size, view)))
+
+        begin = end
 
 
-def prefetch(items: Iterable, depth: int = 4) -> Iterator:
-    """Run an iterator in a thread of its own, ``depth`` items ahead; its errors come out here."""
-    ready: queue.Queue = queue.Queue(depth)
-    stopped = threading.Event()
+def _next_run(indices: list[int], begin: int, block: int) -> tuple[int, int]:
+    """(1 forward, -1 backward or 0 the same frame; where it ends) of the run from ``begin`` on."""
+    step = 0
+    end = begin + 1
+    while end < len(indices):
+        ahead = indices[end] - indices[end - 1]
+        direction = 1 if 0 < ahead <= block else ahead
+        if direction not in ((step,) if step else (1, -1)):
+            break
 
-    def put(entry) -> None:
-        while not stopped.is_set():
-            try:
-                return ready.put(entry, timeout=0.1)
-            except queue.Full:
-                continue
+        step = direction
+        end += 1
+        if step == -1 and end - begin >= block:
+            break
 
-    def work() -> None:
-        try:
-            for item in items:
-                put((item, None))
-                if stopped.is_set():
-                    break
-            put((None, StopIteration()))
-        except BaseException as error:
-            put((None, error))
-        finally:
-            if stopped.is_set() and hasattr(items, "close"):
-                items.close()
+    if step == 0:
+        while end < len(indices) and indices[end] == indices[begin]:
+            end += 1
 
-    threading.Thread(target=work, daemon=True).start()
-    try:
-        while True:
-            item, error = ready.get()
-            if isinstance(error, StopIteration):
-                return
-            if error is not None:
-                raise error
-            yield item
-    finally:
-        stopped.set()
-
-
-def read_audio(path: str | os.PathLike, rate: int = SAMPLE_RATE) -> np.ndarray:
-    """Sound of a file (any format, or a video's) as ``float32 (samples,)`` mono in [-1, 1]; NaN becomes 0.
-
-    Raises InputError if the file has no sound or the sound cannot be decoded.
-    """
-    info = probe(path)
-    if not info.has_audio:
-        raise InputError(f"{info.path} has no sound track; give a file with speech as the audio")
-    done = subprocess.run(
-        [ffmpeg_exe(), "-v", "error", "-nostdin", "-i", file_url(info.path), "-map", "0:a:0"]
-        + [
-            "-af",
-            "aresample=async=1:first_pts=0",
-            "-ac",
-            "1",
-            "-ar",
-            str(rate),
-            "-f",
-            "f32le",
-            "pipe:1",
-        ],
-        capture_output=True,
-    )
-    wave = np.frombuffer(done.stdout, "<f4")
-    if wave.size == 0:
-        raise InputError(f"{info.path}: the sound track is empty or cannot be decoded")
-    return np.clip(np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0), -1.0, 1.0)
+    return step, end

@@ -1,7 +1,8 @@
 """The compact warp-and-paint network.
 
-The same U-Net idea as Wav2Lip, narrower, whose last layer tells how to *warp* the source face (flow) and what to
-*paint* over it (colour and alpha), so that the result keeps the source's sharpness at any size.
+The same U-Net idea as Wav2Lip, narrower, whose last layer tells how to *warp* the source face
+(flow) and what to *paint* over it (colour and alpha), so that the result keeps the source's
+sharpness at any size.
 """
 
 from __future__ import annotations
@@ -41,6 +42,7 @@ class CompactWav2Lip(nn.Module):
             nn.Sequential(ConvBlock(c6, c3, 3, 2, 1), residual(c3)),
             nn.Sequential(ConvBlock(c3, c3, 3, 1, 0)),
         ])  # fmt: skip
+
         self.face_encoder = FaceEncoder()
         self.readout = SpeechReadout()
         self.from_code = nn.Linear(CODE_SIZE, 2 * c3)
@@ -52,6 +54,7 @@ class CompactWav2Lip(nn.Module):
             nn.Sequential(upsampling(2 * c12, c24), residual(c24), residual(c24)),
             nn.Sequential(upsampling(2 * c24, c48), residual(c48), residual(c48)),
         ])  # fmt: skip
+
         self.output_block = nn.Sequential(
             ConvBlock(2 * c48, c48, 3, 1, 1), nn.Conv2d(c48, 24, 3, 1, 1), nn.PixelShuffle(2)
         )
@@ -61,26 +64,32 @@ class CompactWav2Lip(nn.Module):
         last.bias.data[8:12] = ALPHA_BIAS
 
     def correction(self, wanted: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
-        """What mouths ``(B, 3, 96, 96)`` lack of the codes ``(B, 8)`` that are wanted, as far as the eyes see."""
+        """What mouths ``(B, 3, 96, 96)`` lack of the codes ``(B, 8)`` that are wanted."""
         return (wanted - self.face_encoder(pictures)).clamp(-CORRECTION_LIMIT, CORRECTION_LIMIT)
 
     def draw(self, code: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
-        x = self.output_block(
-            unet(self, F.relu(self.from_code(code))[:, :, None, None], faces)
-        ).float()
-        flow, alpha, paint = FLOW_LIMIT * torch.tanh(x[:, :2].contiguous()), x[:, 2:3], x[:, 3:]
-        return torch.cat((flow, torch.sigmoid(without_gaps(alpha)), torch.sigmoid(paint)), dim=1)
+        """``forward`` for mouth codes ``(B, 8)``."""
+        bottom = F.relu(self.from_code(code))[:, :, None, None]
+        x = self.output_block(unet(self, bottom, faces)).float()
+
+        flow = FLOW_LIMIT * torch.tanh(x[:, :2].contiguous())
+        alpha = torch.sigmoid(without_gaps(x[:, 2:3]))
+        paint = torch.sigmoid(x[:, 3:])
+        return torch.cat((flow, alpha, paint), dim=1)
 
 
 def without_gaps(alpha: torch.Tensor) -> torch.Tensor:
-    """Alpha ``(B, 1, S, S)``, as it is or before its sigmoid, with horizontal gaps of less than ``GAP`` filled (a
-    morphological closing): a mouth painted at its corners is painted between them, too, where the teeth are."""
+    """Alpha ``(B, 1, S, S)`` with horizontal gaps of less than ``PAINT_GAP`` filled.
+
+    A morphological closing, before or after the sigmoid: a mouth painted at its corners is painted
+    between them, too, where the teeth are.
+    """
     wide = F.max_pool1d(alpha.flatten(0, 2), PAINT_GAP, 1, PAINT_GAP // 2)
     return -F.max_pool1d(-wide, PAINT_GAP, 1, PAINT_GAP // 2).view_as(alpha)
 
 
 def network_input(target: torch.Tensor, reference: torch.Tensor) -> torch.Tensor:
-    """Six channels: the target's upper half (lower half zeroed), then the reference; both ``(B, 3, 96, 96)``."""
+    """Pictures ``(B, 3, 96, 96)`` -> six channels: the target's upper half, the reference."""
     upper = target.clone()
     upper[..., upper.shape[-2] // 2 :, :] = 0
     return torch.cat((upper, reference), dim=1)

@@ -10,7 +10,8 @@ from torch.nn import functional as F
 class ConvBlock(nn.Module):
     """Convolution, batch norm, optional skip, ReLU: the block of every network here.
 
-    The attribute name ``conv_block`` is Wav2Lip's (``models/conv.py``), so its checkpoints load by name.
+    The attribute name ``conv_block`` is Wav2Lip's (``models/conv.py``), so its checkpoints load by
+    name.
     """
 
     def __init__(
@@ -21,6 +22,7 @@ class ConvBlock(nn.Module):
             conv = nn.Conv2d(cin, cout, kernel_size, stride, padding)
         else:
             conv = nn.ConvTranspose2d(cin, cout, kernel_size, stride, padding, output_padding)
+
         self.conv_block = nn.Sequential(conv, nn.BatchNorm2d(cout))
         self.residual = residual
 
@@ -34,7 +36,7 @@ def residual(channels: int) -> ConvBlock:
 
 
 def mel_encoder(width: float) -> nn.Sequential:
-    """Mel window ``(B, 1, 80, 16)`` -> ``(B, 512 width, 1, 1)``; at width 1 it is Wav2Lip's, key for key."""
+    """Mel window ``(B, 1, 80, 16)`` -> ``(B, 512 width, 1, 1)``; at width 1 Wav2Lip's own."""
     c32, c64, c128, c256, c512 = (round(c * width) for c in (32, 64, 128, 256, 512))
     return nn.Sequential(
         ConvBlock(1, c32, 3, 1, 1), residual(c32), residual(c32),
@@ -49,12 +51,15 @@ def upsampling(cin: int, cout: int) -> ConvBlock:
     return ConvBlock(cin, cout, 3, 2, 1, output_padding=1)
 
 
-def unet(net: nn.Module, heard: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+def unet(net: nn.Module, bottom: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+    """Faces through encoder and decoder, which starts from ``bottom`` ``(B, C, 1, 1)``."""
     skips = []
     for block in net.face_encoder_blocks:
         faces = block(faces)
         skips.append(faces)
-    x = heard
+
+    x = bottom
     for block in net.face_decoder_blocks:
         x = torch.cat((block(x), skips.pop()), dim=1)
+
     return x

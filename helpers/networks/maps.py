@@ -7,18 +7,19 @@ from torch.nn import functional as F
 
 
 def warp(pictures: torch.Tensor, flow: torch.Tensor) -> torch.Tensor:
-    """Pictures ``(B, C, S, S)`` read where a flow ``(B, 2, S, S)`` (in half widths) points to, bilinearly."""
+    """Pictures ``(B, C, S, S)`` read where a flow ``(B, 2, S, S)`` in half widths points to."""
     size = pictures.shape[-1]
     line = (torch.arange(size, dtype=pictures.dtype, device=pictures.device) + 0.5) * 2 / size - 1
     grid = torch.stack((line.expand(size, size), line[:, None].expand(size, size)), dim=-1)
     grid = grid + flow.permute(0, 2, 3, 1)
+
     return F.grid_sample(
         pictures, grid, mode="bilinear", padding_mode="border", align_corners=False
     )
 
 
 def warp_and_paint(faces: torch.Tensor, maps: torch.Tensor) -> torch.Tensor:
-    """Faces ``(B, 3, S, S)`` warped by a compact network's maps ``(B, 6, 96, 96)`` and painted: ``(B, 3, S, S)``."""
+    """Faces ``(B, 3, S, S)`` warped and painted by maps ``(B, 6, 96, 96)``, same shape."""
     if faces.shape[-1] != maps.shape[-1]:
         maps = F.interpolate(maps, size=faces.shape[-2:], mode="bilinear", align_corners=False)
     return paint_over(warp(faces, maps[:, :2]), maps)

@@ -1,7 +1,8 @@
 """The compact sync expert: does this mouth belong to this sound?
 
-SyncNet (Chung and Zisserman, "Out of time", 2016) in the colour variant of Wav2Lip (Prajwal et al., 2020), narrower:
-five lower half faces and one mel window become two vectors, whose cosine is high when they belong together.
+SyncNet (Chung and Zisserman, "Out of time", 2016) in the colour variant of Wav2Lip (Prajwal et al.,
+2020), narrower: five lower half faces and one mel window become two vectors, whose cosine is high
+when they belong together.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ EXPERT_WIDTH = 0.375
 class SyncExpert(nn.Module):
     """Two encoders with one embedding space.
 
-    ``forward(mel (B, 1, 80, 16), faces (B, 15, 48, 96))`` gives two unit vectors a row, ``float32 (B, D)`` each.
-    Faces are the lower halves of five consecutive 96x96 crops, RGB in [0, 1], channels stacked.
+    ``forward(mel (B, 1, 80, 16), faces (B, 15, 48, 96))`` gives two unit vectors a row, ``float32
+    (B, D)`` each. Faces are the lower halves of five consecutive 96x96 crops, RGB in [0, 1],
+    channels stacked.
     """
 
     def __init__(self, width: float = EXPERT_WIDTH):
@@ -38,6 +40,7 @@ class SyncExpert(nn.Module):
             ConvBlock(c256, c512, 3, 2, 1), residual(c512),
             ConvBlock(c512, c512, 3, 1, 0),
         )  # fmt: skip
+
         self.audio_encoder = mel_encoder(width)
         self.face_out = nn.Linear(c512, c512)
         self.audio_out = nn.Linear(c512, c512)
@@ -68,8 +71,8 @@ def sync_embeddings(
 
     Row t is of the five pictures from t on, and of the window of the middle one.
 
-    ``crops`` ``uint8 (N, 96, 96, 3)`` RGB, ``windows`` ``float32 (N, 80, 16)``, one a frame, N >= 5;
-    of wider windows the middle is heard.
+    ``crops`` ``uint8 (N, 96, 96, 3)`` RGB, ``windows`` ``float32 (N, 80, 16)``, one a frame, N >=
+    5; of wider windows the middle is heard.
     """
     device = next(expert.parameters()).device
     faces = torch.from_numpy(crops[:, LOWER_HALF_ROW:]).to(device).permute(0, 3, 1, 2)
@@ -78,34 +81,40 @@ def sync_embeddings(
     )  # (N - 4, 15, 48, 96)
     video = torch.cat([expert.embed_faces(b.float() / 255) for b in stacks.split(batch)])
     margin = (windows.shape[2] - MEL_WINDOW) // 2
-    heard = torch.from_numpy(windows)[:, None, :, margin : margin + MEL_WINDOW].to(device)
-    sound = torch.cat([expert.embed_audio(b) for b in heard.split(batch)])[
+    middles = torch.from_numpy(windows)[:, None, :, margin : margin + MEL_WINDOW].to(device)
+    sound = torch.cat([expert.embed_audio(b) for b in middles.split(batch)])[
         SYNC_FRAMES // 2 : len(crops) - SYNC_FRAMES // 2
     ]
+
     return video.cpu(), sound.cpu()
 
 
 def sync_similarity(expert: SyncExpert, crops: np.ndarray, windows: np.ndarray) -> np.ndarray:
-    """Mean cosine at each offset, ``float64 (31,)`` for -15 to 15 frames; arguments as for ``embeddings``.
+    """Mean cosine at each offset from -15 to 15 frames, ``float64 (31,)``.
 
-    At offset o the picture of frame t is compared with the sound of frame t + o: a positive offset means that the mouth
-    comes early.
+    At offset o the picture of frame t is compared with the sound of frame t + o: a positive offset
+    means that the mouth comes early.
     """
     video, sound = sync_embeddings(expert, crops, windows)
     n = len(video)
     curve = np.full(2 * MAX_OFFSET + 1, np.nan)
+
     for o in range(-MAX_OFFSET, MAX_OFFSET + 1):
-        if n - abs(o) >= SYNC_FRAMES:
-            a, b = video[max(0, -o) : n - max(0, o)], sound[max(0, o) : n - max(0, -o)]
-            curve[o + MAX_OFFSET] = (a * b).sum(dim=1).mean()
+        if n - abs(o) < SYNC_FRAMES:
+            continue
+        pictures = video[max(0, -o) : n - max(0, o)]
+        sounds = sound[max(0, o) : n - max(0, -o)]
+        curve[o + MAX_OFFSET] = (pictures * sounds).sum(dim=1).mean()
+
     return curve
 
 
 def sync_score(curve: np.ndarray) -> dict[str, float]:
-    """Sync score of a ``similarity`` curve: ``cosine`` (highest), ``confidence`` (highest less median), ``offset``.
+    """``cosine`` (highest), ``confidence`` (highest less median) and ``offset`` of a curve.
 
-    Defined as in SyncNet's scorer (``SyncNetInstance.py`` of joonson/syncnet_python), with cosine in the place of minus
-    distance. Offset in frames, as in ``similarity``: the opposite sign of that scorer's.
+    Defined as in SyncNet's scorer (``SyncNetInstance.py`` of joonson/syncnet_python), with cosine
+    in the place of minus distance. Offset in frames, as in ``similarity``: the opposite sign of
+    that scorer's.
     """
     best = int(np.nanargmax(curve))
     return dict(

@@ -13,8 +13,12 @@ def _layer(conv: type[nn.Module], norm: type[nn.Module], *shape) -> list[nn.Modu
     return [layer, norm(layer.out_channels), nn.ReLU(inplace=True)]
 
 
+def _head() -> nn.Sequential:
+    return nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 1024))
+
+
 class SyncNet(nn.Module):
-    """SyncNet v2, key for key (``SyncNetModel.py``): ``lips`` and ``sound`` give vectors ``float32 (B, 1024)``."""
+    """SyncNet v2, key for key (``SyncNetModel.py``); vectors are ``float32 (B, 1024)``."""
 
     def __init__(self):
         super().__init__()
@@ -23,25 +27,26 @@ class SyncNet(nn.Module):
         self.netcnnaud = nn.Sequential(
             *flat(1, 64, 3, 1, 1), nn.Identity(),
             *flat(64, 192, 3, 1, 1), nn.MaxPool2d(3, (1, 2)),
-            *flat(192, 384, 3, 1, 1), *flat(384, 256, 3, 1, 1), *flat(256, 256, 3, 1, 1), nn.MaxPool2d(3, 2),
+            *flat(192, 384, 3, 1, 1), *flat(384, 256, 3, 1, 1),
+            *flat(256, 256, 3, 1, 1), nn.MaxPool2d(3, 2),
             *flat(256, 512, (5, 4)),
         )  # fmt: skip
+
         self.netcnnlip = nn.Sequential(
             *deep(3, 96, (5, 7, 7), (1, 2, 2)), nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
-            *deep(96, 256, (1, 5, 5), (1, 2, 2), (0, 1, 1)), nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
+            *deep(96, 256, (1, 5, 5), (1, 2, 2), (0, 1, 1)),
+            nn.MaxPool3d((1, 3, 3), (1, 2, 2), (0, 1, 1)),
             *deep(256, 256, (1, 3, 3), 1, (0, 1, 1)), *deep(256, 256, (1, 3, 3), 1, (0, 1, 1)),
             *deep(256, 256, (1, 3, 3), 1, (0, 1, 1)), nn.MaxPool3d((1, 3, 3), (1, 2, 2)),
             *deep(256, 512, (1, 6, 6)),
         )  # fmt: skip
-        self.netfcaud, self.netfclip = (
-            nn.Sequential(nn.Linear(512, 512), nn.BatchNorm1d(512), nn.ReLU(), nn.Linear(512, 1024))
-            for _ in "al"
-        )
+        self.netfcaud = _head()
+        self.netfclip = _head()
 
     def sound(self, windows: torch.Tensor) -> torch.Tensor:
         """MFCC windows ``(B, 1, 13, 20)`` -> ``(B, 1024)``."""
         return self.netfcaud(self.netcnnaud(windows).flatten(1))
 
     def lips(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Consecutive crops ``(3, N, 224, 224)``, BGR, 0 to 255 -> one vector for every five, ``(N - 4, 1024)``."""
+        """BGR crops ``(3, N, 224, 224)``, 0 to 255 -> a vector for every five."""
         return self.netfclip(self.netcnnlip(pictures[None])[0, :, :, 0, 0].T)

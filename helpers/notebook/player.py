@@ -2,60 +2,145 @@
 
 from __future__ import annotations
 
+import base64
+import html
 import os
-from collections.abc import Callable
+import tempfile
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
+import cv2
 import numpy as np
-from IPython.display import Video
+from IPython.display import HTML
 from tqdm.auto import tqdm
 
-from .. import run
+from .. import media, run
+from ..media.ffmpeg import write_file
 from ..plan.geometry import source_pictures
 from ..plan.plan import Plan
+from . import start
 
-INLINE_BYTES = 8 << 20  # a larger file is linked, not embedded, so that notebooks stay small
+INLINE_BYTES = 8 << 20  # of a video in a notebook; a larger one is shown as a small proxy
+PROXY_HEIGHT = 360  # px at most
+PROXY_SHARE = 0.85  # of the bytes, the rest is the container's and the encoder's slack
+SOUND_RATE = 64_000  # bits a second
+MOST_RATE = 1_500_000  # bits a second of a proxy's picture
+LEAST_RATE = 120_000  # under it a proxy shows the beginning only
+
+COMPARISON_HEIGHT = 360  # px
 
 
-def show_video(path: str | os.PathLike, width: int = 480) -> Video:
-    """An inline player; small files travel inside the notebook."""
-    return Video(os.fspath(path), embed=os.path.getsize(path) <= INLINE_BYTES, width=width)
+def show_video(path: str | os.PathLike, width: int = 480) -> HTML:
+    """An inline player that always plays, and the way to the file."""
+    path = Path(path)
+    data = base64.b64encode(playable(path)).decode()
 
+    size = path.stat().st_size
+    shown = "shown here" if size <= INLINE_BYTES else "the player shows a small copy of it"
+    link = quote(os.path.relpath(path, start.folder()).replace(os.sep, "/"))
+    name = html.escape(os.fspath(path))
 
-def side_by_side(
-    run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any], height: int = 360
-) -> Path:
-    """``comparison.mp4`` in the run folder: source, lip-synced and restored next to each other, with the speech."""
-    from moviepy import VideoClip, VideoFileClip, clips_array
-
-    source = source_pictures(plan, record["inputs"]["video"]["path"], 0, plan.frames)
-    shown: list[Any] = [-1, None]
-
-    def picture(t: float) -> np.ndarray:  # moviepy asks for frames in order, for some of them twice
-        n = min(plan.frames - 1, round(t * float(plan.fps)))
-        while shown[0] < n:
-            shown[:] = shown[0] + 1, next(source)
-        return shown[1]
-
-    results = [VideoFileClip(made["path"]) for made in record["results"].values()]
-    clips = [VideoClip(picture, duration=float(plan.duration)), *results]
-    sheet = clips_array([[clip.resized(height=height) for clip in clips]]).with_duration(
-        float(plan.duration)
+    return HTML(
+        f'<video controls width="{width}" src="data:video/mp4;base64,{data}"></video>'
+        f'<div>The file: <a href="{link}" download>{name}</a> ({size / 1e6:.1f} MB, {shown})</div>'
     )
+
+
+def playable(path: str | os.PathLike, limit: int = INLINE_BYTES) -> bytes:
+    """An H.264 file of about ``limit`` bytes that browsers play: the file itself, or a proxy.
+
+    A proxy of a very long video is its beginning. Raises MediaError.
+    """
+    info = media.probe(path)
+    plays = info.video_codec == "h264" and "mp4" in info.container
+    if plays and os.path.getsize(path) <= limit:
+        return Path(path).read_bytes()
+
+    with tempfile.TemporaryDirectory() as folder:
+        proxy = Path(folder, "proxy.mp4")
+        _write_proxy(path, proxy, limit, info.duration)
+        return proxy.read_bytes()
+
+
+def _write_proxy(path: str | os.PathLike, proxy: Path, limit: int, seconds: float) -> None:
+    bits = 8 * PROXY_SHARE * limit
+    rate = bits / max(seconds, 1.0) - SOUND_RATE
+    if rate < LEAST_RATE:
+        rate = LEAST_RATE
+        seconds = bits / (LEAST_RATE + SOUND_RATE)
+
+    rate = round(min(rate, MOST_RATE))
+    cut = ("-t", f"{seconds:.3f}", "-i", media.file_url(path))
+    scale = f"scale=-2:'2*trunc(min({PROXY_HEIGHT},ih)/2)',setsar=1,format=yuv420p"
+    picture = ("-map", "0:V:0", "-vf", scale, "-c:v", "libx264", "-preset", "veryfast")
+    limits = ("-b:v", str(rate), "-maxrate", str(rate), "-bufsize", str(rate))
+    sound = ("-map", "0:a:0?", "-c:a", "aac", "-b:a", str(SOUND_RATE), "-ac", "2")
+    write_file(proxy, *cut, *picture, *limits, *sound, "-movflags", "+faststart")
+
+
+def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any]) -> Path:
+    """``comparison.mp4`` in the run folder: source, lip-synced, restored, with the speech."""
+    # where moviepy 1 and 2 both have them
+    from moviepy.audio.io.AudioFileClip import AudioFileClip
+    from moviepy.video.VideoClip import VideoClip
+
+    frames = _FramesByTime(_rows_of_videos(plan, record), plan)
+    clip = VideoClip(frames, duration=float(plan.duration))
+    clip.audio = AudioFileClip(next(iter(record["results"].values()))["path"])
+
     with run.writing(run_dir, run.COMPARISON) as part:
-        sheet.with_audio(results[0].audio).write_videofile(
-            str(part), fps=float(plan.fps), codec="libx264", audio_codec="aac", preset="veryfast", logger=None,
-            temp_audiofile_path=str(part.parent), pixel_format="yuv420p",
-            ffmpeg_params=["-crf", "20", "-movflags", "+faststart"],
-        )  # fmt: skip
-    for clip in results:
-        clip.close()
+        clip.write_videofile(
+            str(part),
+            fps=float(plan.fps),
+            codec="libx264",
+            audio_codec="aac",
+            preset="veryfast",
+            logger=None,
+            temp_audiofile=str(part.with_suffix(".m4a")),
+            ffmpeg_params=["-crf", "20", "-pix_fmt", "yuv420p", "-movflags", "+faststart"],
+        )
+
+    clip.audio.close()
     return Path(run_dir, run.COMPARISON)
 
 
+def _rows_of_videos(plan: Plan, record: dict[str, Any]) -> Iterator[np.ndarray]:
+    """Frames of the source and of each result next to each other, ``uint8 (360, W, 3)``."""
+    source = record["inputs"]["video"]["path"]
+    streams = [source_pictures(plan, source, 0, plan.frames)]
+    for result in record["results"].values():
+        streams.append(media.read_frames(result["path"], plan.fps, 0, plan.frames))
+
+    width, height = plan.size
+    size = (2 * round(width * COMPARISON_HEIGHT / height / 2), COMPARISON_HEIGHT)
+    for frames in zip(*streams, strict=True):
+        yield np.hstack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
+
+
+class _FramesByTime:
+    """Frames by their time, as moviepy asks for them: in order, some of them twice."""
+
+    def __init__(self, frames: Iterator[np.ndarray], plan: Plan):
+        self.frames = frames
+        self.plan = plan
+        self.number = -1
+        self.frame = None
+
+    def __call__(self, seconds: float) -> np.ndarray:
+        wanted = min(self.plan.frames - 1, round(seconds * float(self.plan.fps)))
+        while self.number < wanted:
+            self.frame = next(self.frames)
+            self.number += 1
+        return self.frame
+
+
 def progress_bar(label: str, unit: str = "frame") -> Callable[[int, int], None]:
-    """A progress callback (done, total) for ``run.lipsync``, ``run.restore`` and, in bytes ("B"), ``weights.fetch``."""
+    """A progress callback (done, total) for ``run.lipsync`` and ``run.restore``.
+
+    With the unit "B", bytes, for ``checkpoints.fetch_all``.
+    """
     bar = tqdm(desc=label, unit=unit, unit_scale=unit == "B")
 
     def update(done: int, total: int) -> None:

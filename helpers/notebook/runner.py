@@ -5,59 +5,62 @@ from __future__ import annotations
 import os
 import re
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import nbformat
 import papermill
 from papermill.exceptions import PapermillExecutionError
 
 from .. import errors, params, run
 from ..errors import LipSyncError, disk_full_told
-from ..params import FIELDS, NOTEBOOKS, ROOT, TRAINING_NOTEBOOK
-from . import colab
+from ..params import NOTEBOOKS, ROOT, Params
+from .cells import refresh
+from .start import NOTEBOOKS_FOLDER as FOLDER, PLACE
 
-FOLDER = ROOT / "notebooks"
+__all__ = ["FOLDER", "PapermillExecutionError", "execute", "refresh", "run_all"]
+
+COLOURS = r"\x1b\[[0-9;]*m"  # of a terminal
+QUIET = ["--IPKernelApp.log_level=40"]  # errors only
 
 
 def run_all(
     video: str, audio: str, run_dir: str, values: dict[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Execute 01, 02 and 03 in order; the executed notebooks, videos and run.json land in ``run_dir``.
+    """Execute 01, 02 and 03 in order; notebooks, videos and run.json land in ``run_dir``.
 
-    Returns the run's summary. Raises LipSyncError (bad input, in one line) as the helpers do in a notebook.
+    Returns the run's summary. Raises LipSyncError (bad input, in one line) as the helpers do in a
+    notebook.
     """
-    given = dict(
-        values or {},
-        video=os.path.abspath(video),
-        audio=os.path.abspath(audio),
-        run_dir=os.path.abspath(run_dir),
-    )
+    given = dict(values or {})
+    given["video"] = os.path.abspath(video)
+    given["audio"] = os.path.abspath(audio)
+    given["run_dir"] = os.path.abspath(run_dir)
     checked = params.build(**given)
+
     with run.locked(run_dir), disk_full_told(run_dir):
         run.open_folder(checked)
         for notebook in NOTEBOOKS:
-            execute(
-                notebook,
-                Path(run_dir),
-                {name: getattr(checked, name) for name in given if _shown(notebook, name)},
-            )
+            execute(notebook, Path(run_dir), _values(notebook, checked, given))
     return run.summary(run.read(run_dir))
 
 
-def _shown(notebook: str, name: str) -> bool:
-    return notebook[1] in FIELDS[name].metadata["where"]
+def _values(notebook: str, checked: Params, given: dict[str, Any]) -> dict[str, Any]:
+    """Those of the given parameters that a notebook shows."""
+    return {name: getattr(checked, name) for name in params.shown_in(notebook) if name in given}
 
 
 def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
-    """Execute one notebook with parameters into ``run_dir/NOTEBOOK.ipynb``, also if it fails; its path.
+    """Execute a notebook with parameters into ``run_dir/NOTEBOOK.ipynb``, also if it fails.
 
-    An error that the helpers raised inside it is raised here again under its own type. Raises RunError,
-    with nothing executed, if that file is there and was not made by a run of this folder.
+    Returns its path. An error that the helpers raised inside it is raised here again under its own
+    type. Raises RunError, with nothing executed, if that file is there and was not made by a run of
+    this folder.
     """
     out = run_dir / f"{notebook}.ipynb"
     failure = None
-    with run.writing(run_dir, out.name) as part:
+    with run.writing(run_dir, out.name) as part, _environment(run_dir):
         print(f"{notebook} -> {out}", file=sys.stderr)
         try:
             papermill.execute_notebook(
@@ -65,9 +68,8 @@ def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
                 part,
                 values,
                 kernel_name="python3",
-                cwd=str(FOLDER),
                 progress_bar=False,
-                extra_arguments=["--IPKernelApp.log_level=40"],
+                extra_arguments=QUIET,
             )
         except PapermillExecutionError as error:
             failure = error
@@ -77,26 +79,25 @@ def execute(notebook: str, run_dir: Path, values: dict[str, Any]) -> Path:
 
     kind = getattr(errors, failure.ename.rpartition(".")[2], None)
     if isinstance(kind, type) and issubclass(kind, LipSyncError):
-        raise kind(re.sub(r"\x1b\[[0-9;]*m", "", failure.evalue)) from None
+        raise kind(re.sub(COLOURS, "", failure.evalue)) from None
     raise failure
 
 
-def refresh() -> None:
-    """Write into the notebooks what is made elsewhere: Colab's badge, the first code cell, the parameters' cell; and
-    the badges into README."""
-    for notebook in (*NOTEBOOKS, TRAINING_NOTEBOOK):
-        path = FOLDER / f"{notebook}.ipynb"
-        document = nbformat.read(path, as_version=4)
-        made = dict(
-            badge=colab.badge(notebook),
-            setup=colab.first_cell(),
-            parameters=params.parameter_cell(notebook),
-        )
-        for cell in document.cells:
-            for tag in cell.metadata.get("tags", []):
-                cell.source = made.get(tag, cell.source)
-        nbformat.write(document, path)
-    readme = ROOT / "README.md"
-    address = r"https://colab\.research\.google\.com/github/.+?/blob"
-    new = f"https://colab.research.google.com/github/{colab.REPOSITORY}/blob"
-    readme.write_text(re.sub(address, new, readme.read_text()))
+@contextmanager
+def _environment(run_dir: Path) -> Iterator[None]:
+    """Kernels that start meanwhile import these helpers, and link from the run folder.
+
+    They stand where the caller stands, so relative paths are the caller's.
+    """
+    before = dict(os.environ)
+    paths = [str(ROOT), before.get("PYTHONPATH", "")]
+    os.environ["PYTHONPATH"] = os.pathsep.join(filter(None, paths))
+    os.environ[PLACE] = os.path.abspath(run_dir)
+
+    try:
+        yield
+    finally:
+        for name in ("PYTHONPATH", PLACE):
+            os.environ.pop(name)
+            if name in before:
+                os.environ[name] = before[name]

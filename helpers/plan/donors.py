@@ -102,6 +102,7 @@ def choose_donors(
             openness=openness(codes, speech.target_codes, speech.activity),
         ),
     )
+
     return candidates.frames[path]
 
 

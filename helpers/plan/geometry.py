@@ -46,6 +46,7 @@ def face_box(plan: Plan, n: int, pads: tuple[int, int, int, int]) -> tuple[int, 
     box = padded_box(plan.faces.box[plan.source[n]], pads, *plan.source_size)
     if plan.place == (0, 0, *plan.source_size):
         return box
+
     x1, y1, x2, y2 = np.round(
         result_points(np.reshape(box, (2, 2)) - 0.5, plan.place, *plan.source_size) + 0.5
     ).ravel()

@@ -9,13 +9,13 @@ import numpy as np
 
 from .. import media, parsing
 from ..errors import InputError, NoFaceError
-from ..face.track import FaceTrack, select_faces
+from ..face.track import FaceTrack, unusable_reason
 from ..media import MediaInfo
 from ..params import Params
 from ..timing import StageTimes
 from .mouths import Clip, plan_mouths
 from .plan import Plan
-from .scene import find_faces, source_frames, source_view
+from .scene import choose_faces, find_faces, source_frames, source_view
 from .speech import Speech, plan_speech, with_target_codes
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, 
 
     with times.stage("sound"):
         wave = media.read_audio(sound)
+
     count = output_frames(p, info, len(wave), shape.fps)
     available = media.frame_count(info, shape.fps)
     used = min(available, count)
@@ -82,6 +83,7 @@ def probe_clip(video: str) -> MediaInfo:
         raise InputError(
             f"{video} holds sound only; give a video or a picture of a face as the video"
         )
+
     return info
 
 
@@ -102,10 +104,10 @@ def follow_faces(
     Raises NoFaceError if none of the ``used`` ones has a face (unless ``allow_no_face``).
     """
     found, shot = find_faces(p, video, shape.fps, followed)
-    width = shape.source_size[0]
-    tracks = select_faces(found, shot, shape.fps, p.face, width, p.smooth, p.smooth_window, used)
+    tracks = choose_faces(p, found, shot, shape.fps, shape.source_size, used)
     if not p.allow_no_face:
         require_face(p, video, tracks, found[:used])
+
     return found, tracks
 
 
@@ -134,6 +136,7 @@ def look_at_mouths(
     scale = shape.place[2] / shape.source_size[0]
     clip = Clip(info.path, shape.fps, shape.view, source, scale)
     lend = p.own_mouths and info.kind == "video"
+
     return plan_mouths(clip, tracks, speech, engine.code_network, lend)
 
 
@@ -151,11 +154,16 @@ def require_face(p: Params, video: str, tracks: list[FaceTrack], found: list[np.
     if any(track.present[:used].any() for track in tracks):
         return
 
-    if any(map(len, found)) and p.face.isdecimal():
-        most = max(map(len, found))
+    most = max(map(len, found))
+    if p.face.isdecimal() and 0 < most <= int(p.face):
         raise NoFaceError(
             f"face={p.face}: {video} shows at most {most} face(s) at once; they count from 0"
         )
+
+    reason = unusable_reason(found)
+    if reason:
+        raise NoFaceError(f"no face of {video} can be re-drawn: {reason}")
+
     raise NoFaceError(
         f"no face found by {p.detector} in any of the {used} frames of {video}; try a closer or"
         " brighter shot, give box=x1,y1,x2,y2, or allow_no_face=true to pass the clip through"

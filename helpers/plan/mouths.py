@@ -38,6 +38,7 @@ def plan_mouths(
     donors = np.full((len(tracks), len(clip.source)), -1, np.int32)
     sound = own_sound(clip, len(tracks[0].shot), net) if lend else None
     planned = []
+
     for track, chosen in zip(tracks, donors, strict=True):
         neutral = np.zeros_like(track.neutral)
         is_photo = np.zeros_like(track.is_photo)
@@ -58,7 +59,9 @@ def plan_mouths(
                 chosen[shown] = choose_donors(
                     net, candidates, speech, shown, clip.source[shown], sound
                 )
+
         planned.append(replace(track, neutral=neutral, is_photo=is_photo))
+
     return planned, donors
 
 
@@ -77,6 +80,7 @@ def own_sound(clip: Clip, count: int, net: CompactWav2Lip) -> OwnSound | None:
         wave = media.read_audio(clip.video) if media.probe(clip.video).has_audio else None
     except InputError:
         wave = None
+
     if wave is None:
         return None
 
@@ -86,4 +90,5 @@ def own_sound(clip: Clip, count: int, net: CompactWav2Lip) -> OwnSound | None:
     expert = checkpoints.sync_expert()
     if expert:
         expert = expert.to(next(net.parameters()).device)
+
     return OwnSound(wave, mel_windows(mel, starts), expert)

@@ -103,8 +103,17 @@ class Plan:
         frames = self.detections[:, 0].astype(int)
         found = [self.detections[frames == n, 1:] for n in range(len(self.faces.shot))]
         used = int(self.source.max()) + 1
-        width = self.source_size[0]
-        return select_faces(found, self.faces.shot, self.fps, face, width, smooth, window, used)
+
+        return select_faces(
+            found,
+            self.faces.shot,
+            self.fps,
+            face=face,
+            size=self.source_size,
+            smooth=smooth,
+            smooth_window=window,
+            used=used,
+        )
 
     def unsmoothed(self, face: str) -> Plan:
         """This plan with its first face as detected, not smoothed (``face``: the parameter)."""
@@ -121,6 +130,7 @@ class Plan:
             left = replace(face, present=face.present & ~np.any(same, axis=0))
             if left.present.any():
                 plans.append(self._of_one(left))
+
         return plans
 
 
@@ -150,6 +160,7 @@ def load_plan(path: str | os.PathLike) -> Plan:
         ]
         sound = {f.name: data[f"sound.{f.name}"] for f in fields(Speech)}
         crop = tuple(int(v) for v in data["crop"])
+
         return Plan(
             fps=Fraction(*(int(v) for v in data["fps"])),
             view=media.View(int(data["rotate"]), crop or None),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from fractions import Fraction
 
@@ -9,8 +10,9 @@ import cv2
 import numpy as np
 
 from .. import media, parsing
-from ..face.detect import DETECT_LONG_SIDE, box_detection, detect_faces, scale_detections
-from ..face.track import find_shots
+from ..face.boxes import scale_detections
+from ..face.detect import DETECT_LONG_SIDE, box_detection, detect_faces
+from ..face.track import FaceTrack, find_shots, select_faces, yields_to_moving
 from ..networks.devices import choose_device
 from ..params import Params
 
@@ -18,7 +20,7 @@ THUMBNAIL = 32  # px, of the pictures that cuts are found on
 
 
 def source_frames(count: int, available: int, fill: str) -> np.ndarray:
-    """Which source frame each of ``count`` output frames shows, ``int32 (count,)``, when there are ``available``.
+    """The source frame of each output frame, ``int32 (count,)``, of ``available`` ones.
 
     After the last one: ``pingpong`` goes back and forth, ``hold`` stays, ``loop`` starts again.
     """
@@ -30,6 +32,7 @@ def source_frames(count: int, available: int, fill: str) -> np.ndarray:
     else:
         n = n % (2 * available - 2)
         n = np.minimum(n, 2 * available - 2 - n)
+
     return n.astype(np.int32)
 
 
@@ -43,26 +46,34 @@ def source_view(p: Params) -> media.View:
     return media.View(int(p.rotate), (x1, y1, x2, y2))
 
 
-def small_frames(video: str, fps: Fraction, stop: int, view: media.View) -> Iterator[np.ndarray]:
-    """The first ``stop`` frames of a video, decoded no larger than detection needs."""
-    width, height = view.size(media.probe(video))
+def detection_size(width: int, height: int) -> tuple[int, int]:
+    """The size in which frames are decoded for detection: no larger than it needs."""
     scale = min(1.0, DETECT_LONG_SIDE / max(width, height))
-    size = (max(2, round(width * scale)), max(2, round(height * scale)))
-    return media.prefetch(media.read_frames(video, fps, 0, stop, size if scale < 1 else None, view))
+    if scale == 1:
+        return width, height
+    return max(2, round(width * scale)), max(2, round(height * scale))
+
+
+def small_frames(video: str, fps: Fraction, stop: int, view: media.View) -> Iterator[np.ndarray]:
+    """The first ``stop`` frames of a video, in the size of ``detection_size``."""
+    full = view.size(media.probe(video))
+    size = detection_size(*full)
+    scaled = None if size == full else size
+    return media.prefetch(media.read_frames(video, fps, 0, stop, scaled, view))
 
 
 def find_faces(
     p: Params, video: str, fps: Fraction, stop: int
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Detections ``(faces, 15)`` in source pixels and shot number of each of the first ``stop`` frames."""
-    info, look = media.probe(video), source_view(p)
-    width, height = look.size(info)
-    frames = small_frames(video, fps, 1 if info.kind == "image" else stop, look)
-    thumbnails, shape = [], []
+    """Detections ``(faces, 15)`` in source pixels and shot of the first ``stop`` frames."""
+    info = media.probe(video)
+    view = source_view(p)
+    width, height = view.size(info)
+    is_image = info.kind == "image"
+    thumbnails: list[np.ndarray] = []
 
     def noted() -> Iterator[np.ndarray]:
-        for frame in frames:
-            shape[:] = frame.shape[:2]
+        for frame in small_frames(video, fps, 1 if is_image else stop, view):
             small = cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
             thumbnails.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
             yield frame
@@ -73,10 +84,42 @@ def find_faces(
         found = [given.copy() for _ in noted()]
     else:
         device = str(choose_device(p.device))
+        size = detection_size(width, height)
         found = [
-            scale_detections(rows, width / shape[1], height / shape[0])
+            scale_detections(rows, width / size[0], height / size[1])
             for rows in detect_faces(noted(), p.detector, device)
         ]
-    if info.kind == "image":
-        found, thumbnails = found * stop, thumbnails * stop
+
+    if is_image:
+        found = found * stop
+        thumbnails = thumbnails * stop
+
     return found, find_shots(thumbnails)
+
+
+def choose_faces(
+    p: Params,
+    found: list[np.ndarray],
+    shot: np.ndarray,
+    fps: Fraction,
+    size: tuple[int, int],
+    used: int,
+) -> list[FaceTrack]:
+    """The faces of ``select_faces``; says so if a still picture of a face is passed over."""
+    if p.face == "largest" and yields_to_moving(found, shot, fps, used):
+        print(
+            "the largest face never moves, so the largest one that does is taken;"
+            " face=left, right, center or a number takes another",
+            file=sys.stderr,
+        )
+
+    return select_faces(
+        found,
+        shot,
+        fps,
+        face=p.face,
+        size=size,
+        smooth=p.smooth,
+        smooth_window=p.smooth_window,
+        used=used,
+    )

@@ -97,6 +97,7 @@ def face_poses(landmarks: np.ndarray) -> np.ndarray:
         matrix = square_matrix(points, FACE_SIZE)
         left, right, nose, first, last = points @ matrix[:, :2].T + matrix[:, 2]
         poses.append([*nose, right[0] - left[0], last[1] - first[1]])
+
     return np.array(poses)
 
 
@@ -110,6 +111,7 @@ def ring_vectors(squares: np.ndarray, landmarks: np.ndarray) -> np.ndarray:
     grey = [cv2.cvtColor(square, cv2.COLOR_RGB2GRAY)[ring] for square in squares]
     vectors = np.stack(grey).astype(np.float32)
     vectors -= vectors.mean(axis=1, keepdims=True)
+
     return vectors / (vectors.std(axis=1, keepdims=True) + 1) / np.sqrt(vectors.shape[1])
 
 
@@ -131,6 +133,7 @@ def own_offset(
         and found["confidence"] >= SYNC_CONFIDENCE
         and abs(found["offset"]) <= LATEST_OFFSET
     )
+
     return found["offset"] * step if is_own else None
 
 
@@ -155,6 +158,7 @@ def donor_codes(codes: np.ndarray, lips: np.ndarray, spoken: np.ndarray | None) 
     weights = np.linalg.solve(views.T @ views + ridge, views.T @ wanted)
     read = _standard(views @ weights)
     alike = (seen * _standard(wanted)).mean(axis=0).clip(0)
+
     return (alike * seen + read) / (alike + 1)
 
 
@@ -214,6 +218,7 @@ def viterbi(costs: np.ndarray, cuts: np.ndarray) -> list[int]:
     columns = np.arange(costs.shape[1])
     best = costs[0]
     steps = []
+
     for row in costs[1:]:
         ways = best[:, None] + cuts
         steps.append(ways.argmin(axis=0))
@@ -222,6 +227,7 @@ def viterbi(costs: np.ndarray, cuts: np.ndarray) -> list[int]:
     path = [int(best.argmin())]
     for step in reversed(steps):
         path.append(int(step[path[-1]]))
+
     return path[::-1]
 
 
@@ -244,4 +250,5 @@ def select_donors(wanted: Wanted, donors: Donors) -> np.ndarray:
         if path:
             costs[0] += cuts[path[-1]]
         path += viterbi(costs, cuts)
+
     return np.array(path)

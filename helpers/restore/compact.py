@@ -119,7 +119,7 @@ def compact_faces(
             restored = net(pixels.contiguous(memory_format=torch.channels_last))
         return list(((restored - pixels) * 255).permute(0, 2, 3, 1).cpu().numpy())
 
-    change = steadied(list(halving_batches(changes, crops, len(crops))), runs, steady)
+    change = steadied(list(halving_batches(changes, crops, len(crops), "restore")), runs, steady)
     faces = zip(frames, change, squares, landmarks, strict=True)
     return [add_change(*face, region, strength) for face in faces]
 

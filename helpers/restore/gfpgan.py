@@ -81,7 +81,7 @@ class GfpganRestoration:
             return list(to_grey_levels(restored).cpu().numpy())
 
         on_cpu = next(self.net.parameters()).device.type == "cpu"
-        return list(halving_batches(work, squares, 1 if on_cpu else GFPGAN_GPU_BATCH))
+        return list(halving_batches(work, squares, 1 if on_cpu else GFPGAN_GPU_BATCH, "gfpgan"))
 
 
 def locate_gfpgan(checkpoint: str) -> Found:

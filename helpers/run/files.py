@@ -57,6 +57,7 @@ def is_of_run(run_dir: str | os.PathLike, name: str) -> bool:
     files = stored(run_dir)["files"]
     if name not in files or not path.is_file() or path.is_symlink():
         return False
+
     return files[name] in (None, checkpoints.sha256(path))
 
 

@@ -39,12 +39,14 @@ def inputs(p: Params) -> dict[str, str]:
     for name, sample in SAMPLE_FILES.items():
         given = getattr(p, name)
         if given:
-            path = os.path.expanduser(given)
+            path = media.local_path(given)
         elif name in in_folder:
             path = Path(p.run_dir, in_folder[name]["path"])
         else:
             path = sample
+
         paths[name] = os.path.abspath(path)
+
     return paths
 
 
@@ -84,6 +86,7 @@ def _checked(p: Params, described: dict[str, dict]) -> Record:
 
     for name, facts in described.items():
         check_input(p.run_dir, name, facts["path"])
+
     check(p.run_dir, *FILES)
     return record | dict(inputs=described, versions=_versions())
 

@@ -53,6 +53,7 @@ def code_fingerprint() -> str:
     for path in sources:
         state.update(path.relative_to(PACKAGES).as_posix().encode())
         state.update(path.read_bytes())
+
     return state.hexdigest()
 
 

@@ -36,6 +36,7 @@ def locked(run_dir: str | os.PathLike) -> Iterator[None]:
         let_in = _held[folder] == threading.get_ident()
     else:
         let_in = os.environ.get(INHERITED) == folder
+
     if let_in:
         yield
         return
@@ -49,6 +50,7 @@ def locked(run_dir: str | os.PathLike) -> Iterator[None]:
             raise RunError(
                 f"run_dir={run_dir} cannot be written ({error.strerror}); choose another folder"
             ) from None
+
         _announce(folder, cleaning)
         yield
 
@@ -105,6 +107,7 @@ def _announce(folder: str, cleaning: ExitStack) -> None:
         cleaning.callback(os.environ.pop, INHERITED, None)
     else:
         cleaning.callback(os.environ.__setitem__, INHERITED, before)
+
     os.environ[INHERITED] = folder
 
     cleaning.callback(_held.pop, folder)

@@ -42,10 +42,12 @@ def prepare(p: Params, save: bool = True) -> tuple[Record, Plan, Engine]:
         record["plan"] = _describe_plan(plan, p, engine) | dict(key=key)
         record["render_key"] = render_key(p, key)
         record["parameters"] = asdict(p)
+
         if save:
             names = ("weights", "plan", "render_key", "parameters", "seconds")
             change(p.run_dir, **{name: record[name] for name in names})
             record = read(p.run_dir)
+
     return record, plan, engine
 
 
@@ -74,6 +76,7 @@ def _new_plan(p: Params, record: Record, engine: Engine, save: bool) -> Plan:
     if save:
         with writing(p.run_dir, PLAN) as part:
             save_plan(plan, part)
+
     record["seconds"]["plan"] = times.rounded(time.perf_counter() - started)
     return plan
 
@@ -99,6 +102,7 @@ def states(plan: Plan) -> list[list]:
         count = len(list(group))
         runs.append(["redrawn" if state else "passed", first, count])
         first += count
+
     return runs
 
 
@@ -115,4 +119,5 @@ def with_run(p: Params) -> Params:
     earlier = Params(**{k: v for k, v in record["parameters"].items() if k in names})
     inputs = {name: facts["path"] for name, facts in record["inputs"].items()}
     restoring = {name: getattr(p, name) for name in RESTORE_ONLY}
+
     return replace(earlier, run_dir=p.run_dir, **inputs, **restoring)

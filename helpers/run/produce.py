@@ -107,6 +107,7 @@ def _produce(
         results=before["results"] | {name: facts},
         seconds=before["seconds"] | {name: seconds},
     )
+
     return read(p.run_dir)
 
 
@@ -124,6 +125,7 @@ def _render_segments(step: Step) -> None:
         for start, stop in _segments(plan.frames, step.p.batch_size)
         if not _segment_path(step.folder, start).exists()
     ]
+
     rendered = itertools.count(plan.frames - sum(stop - start for start, stop in missing) + 1)
 
     for start, stop, segments in _contiguous(missing):
@@ -183,6 +185,7 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
         size = tuple(side + side % 2 for side in plan.size)
         wanted = (plan.frames, plan.fps, size, True)
         found = (info.frames, info.fps, (info.width, info.height), info.has_audio)
+
         if found != wanted:
             raise MediaError(
                 f"{output} came out as {found} instead of {wanted} (frames, rate, size, sound)"
@@ -201,6 +204,7 @@ def summary(record: Record) -> dict[str, Any]:
     results = record["results"]
     plan = record.get("plan", {})
     first = next(iter(results.values()), {})
+
     return dict(
         frames=plan.get("frames"),
         duration_s=first.get("duration_s"),

@@ -51,6 +51,7 @@ def read(run_dir: str | os.PathLike) -> Record:
             f"{run_dir} is no run folder (no run.json in it);"
             " run notebook 02 with this run_dir first"
         )
+
     record = stored(run_dir)
 
     for facts in record["inputs"].values():
@@ -66,6 +67,7 @@ def read(run_dir: str | os.PathLike) -> Record:
         for name, facts in results.items()
         if facts["render_key"] == record["render_key"]
     }
+
     record["results"] = fresh
     record["stale"] = sorted(results.keys() - fresh.keys())
     return record
@@ -84,8 +86,10 @@ def stored(run_dir: str | os.PathLike) -> Record:
 
     if not isinstance(record, dict) or "inputs" not in record:
         raise RunError(f"{path} is not a run folder's; move it away or choose another run_dir")
+
     if "render_key" not in record:
         raise RunError(f"{run_dir} was made by an earlier version; choose another run_dir")
+
     return record
 
 

@@ -55,11 +55,14 @@ def render_frames(
             numbers = range(first, min(first + size, stop))
             with times.stage("decode"):
                 frames = dict(zip(numbers, pictures, strict=False))
+
             for layer in layers:
                 redraw(frames, layer, engine, size, pool, times)
+
             with times.stage("restore"):
                 for plan_of_one in to_restore:
                     restore_faces(frames, plan_of_one, restorer)
+
             yield from frames.values()
 
 
@@ -107,7 +110,7 @@ def redraw(
 
     with times.stage("network"):
         patches = list(
-            halving_batches(lambda rows: engine.draw(batch.rows(rows)), range(size), size)
+            halving_batches(lambda rows: engine.draw(batch.rows(rows)), range(size), size, "draw")
         )
 
     with times.stage("blend"):
@@ -155,6 +158,7 @@ def continuous_runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
     track = plan.faces.track
     runs = []
     run = 0
+
     for last, n in zip([None, *numbers], numbers, strict=False):
         follows = last is None or (
             n == last + 1
@@ -163,6 +167,7 @@ def continuous_runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
         )
         run += not follows
         runs.append(run)
+
     return runs
 
 

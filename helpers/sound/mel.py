@@ -1,8 +1,8 @@
 """Waveform -> mel spectrogram -> one mel window for every video frame.
 
-The mel is the one Wav2Lip was trained with (``audio.py`` and ``hparams.py`` of Rudrabha/Wav2Lip at 5c90fa9):
-pre-emphasis, a centred STFT with reflect padding (librosa's default when Wav2Lip was trained; it is "constant" now),
-80 mels, decibels, scaled to [-4, 4].
+The mel is the one Wav2Lip was trained with (``audio.py`` and ``hparams.py`` of Rudrabha/Wav2Lip at
+5c90fa9): pre-emphasis, a centred STFT with reflect padding (librosa's default when Wav2Lip was
+trained; it is "constant" now), 80 mels, decibels, scaled to [-4, 4].
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import numpy as np
 from scipy.signal import lfilter
 
 from .. import media
+from ..errors import ParameterError
 
 PREEMPHASIS = 0.97
 N_FFT = 800  # samples: 50 ms, also the window's length
@@ -25,7 +26,7 @@ F_MIN, F_MAX = 55, 7600  # Hz
 MIN_DB, REF_DB = -100.0, 20.0
 MEL_LIMIT = 4.0
 MEL_DECIBEL = 2 * MEL_LIMIT / -MIN_DB  # mel units a decibel
-MEL_WINDOW = 16  # mel frames that the network hears for one video frame: 0.2 s
+MEL_WINDOW = 16  # mel frames of a video frame's window: 0.2 s
 MEL_ALIGNMENTS = ("inference", "training", "centred")
 
 
@@ -33,24 +34,38 @@ MEL_ALIGNMENTS = ("inference", "training", "centred")
 def mel_basis() -> np.ndarray:
     """Mel filter bank, ``float32 (80, 401)``."""
     return librosa.filters.mel(
-        sr=media.SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS, fmin=F_MIN, fmax=F_MAX
+        sr=media.SAMPLE_RATE,
+        n_fft=N_FFT,
+        n_mels=N_MELS,
+        fmin=F_MIN,
+        fmax=F_MAX,
     )
 
 
 def magnitudes(wave: np.ndarray) -> np.ndarray:
-    """|STFT| of a pre-emphasised waveform, ``(401, M)`` with one column every 12.5 ms, centred on its time."""
-    if len(wave) <= N_FFT // 2:  # reflect padding needs more samples than it adds
-        wave = np.pad(wave, (0, N_FFT // 2 + 1 - len(wave)))
+    """|STFT| of a pre-emphasised waveform, ``(401, M)``: a column every 12.5 ms, amid its time."""
+    missing = N_FFT // 2 + 1 - len(wave)  # reflect padding needs more samples than it adds
+    if missing > 0:
+        wave = np.pad(wave, (0, missing))
+
     emphasised = lfilter([1.0, -PREEMPHASIS], [1.0], wave)
-    return np.abs(
-        librosa.stft(emphasised, n_fft=N_FFT, hop_length=HOP, win_length=N_FFT, pad_mode="reflect")
+    spectrum = librosa.stft(
+        emphasised,
+        n_fft=N_FFT,
+        hop_length=HOP,
+        win_length=N_FFT,
+        pad_mode="reflect",
     )
+
+    return np.abs(spectrum)
 
 
 def mel_from_magnitudes(magnitude: np.ndarray) -> np.ndarray:
     """|STFT| ``(401, M)`` -> mel in [-4, 4], ``float32 (80, M)``."""
     floor_level = 10.0 ** (MIN_DB / 20.0)
-    decibels = 20.0 * np.log10(np.maximum(floor_level, mel_basis() @ magnitude)) - REF_DB
+    level = np.maximum(floor_level, mel_basis() @ magnitude)
+    decibels = 20.0 * np.log10(level) - REF_DB
+
     scaled = 2 * MEL_LIMIT * ((decibels - MIN_DB) / -MIN_DB) - MEL_LIMIT
     return np.clip(scaled, -MEL_LIMIT, MEL_LIMIT).astype(np.float32)
 
@@ -58,21 +73,30 @@ def mel_from_magnitudes(magnitude: np.ndarray) -> np.ndarray:
 def melspectrogram(wave: np.ndarray) -> np.ndarray:
     """16 kHz mono waveform ``(samples,)`` -> mel ``float32 (80, M)`` in [-4, 4], M >= 16.
 
-    Sound shorter than one window (0.2 s) is padded with silence; digital silence gives -4 everywhere.
+    Sound shorter than one window (0.2 s) is padded with silence; digital silence gives -4.
     """
-    wave = np.pad(wave, (0, max(0, MEL_WINDOW * HOP - len(wave))))
+    missing = max(0, MEL_WINDOW * HOP - len(wave))
+    wave = np.pad(wave, (0, missing))
     return mel_from_magnitudes(magnitudes(wave))
 
 
 def window_starts(
-    frames: int, fps: Fraction, mel_frames: int, alignment: str = "centred", offset_ms: float = 0.0
+    frames: int,
+    fps: Fraction,
+    mel_frames: int,
+    alignment: str = "centred",
+    offset_ms: float = 0.0,
 ) -> np.ndarray:
-    """First mel frame of the window of each video frame, ``int64 (frames,)``, clamped to [0, mel_frames - 16].
+    """First mel frame of each video frame's window, ``int64 (frames,)``, in [0, mel_frames - 16].
 
-    ``inference`` starts at int(80 k / fps) as Wav2Lip's ``inference.py``, ``training`` at int(80 (k - 1) / fps) as its
-    ``wav2lip_train.py``, ``centred`` puts the middle of the window on the middle of the frame's display time.
-    A positive ``offset_ms`` makes the mouth hear later sound.
+    ``inference`` starts at int(80 k / fps) as Wav2Lip's ``inference.py``, ``training`` at
+    int(80 (k - 1) / fps) as its ``wav2lip_train.py``, ``centred`` puts the middle of the window on
+    the middle of the frame's display time. A positive ``offset_ms`` makes the mouth hear later
+    sound. Raises ParameterError for a rate that is not above 0.
     """
+    if fps <= 0:
+        raise ParameterError(f"fps={fps} is no frame rate; give one above 0, such as 25")
+
     rate = Fraction(MELS_PER_SECOND) / fps
     shift = Fraction(offset_ms).limit_denominator(10**6) * MELS_PER_SECOND / 1000
     constant = {
@@ -80,14 +104,18 @@ def window_starts(
         "training": shift - rate,
         "centred": shift + rate / 2 - MEL_WINDOW // 2 + Fraction(1, 2),
     }[alignment]
+
+    # Whole numbers of Python: a rate of many digits goes beyond 64 bits.
     whole = rate.denominator * constant.denominator
-    starts = (
-        np.arange(frames, dtype=np.int64) * int(rate * whole) + int(constant * whole)
-    ) // whole
+    step = int(rate * whole)
+    first = int(constant * whole)
+    starts = np.array([(n * step + first) // whole for n in range(frames)], dtype=np.int64)
+
     return np.clip(starts, 0, max(0, mel_frames - MEL_WINDOW))
 
 
 def mel_windows(mel: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Windows of a mel ``(80, M)`` that start at ``starts``: ``float32 (len(starts), 80, 16)``."""
-    at = np.asarray(starts)[:, None] + np.arange(MEL_WINDOW)
-    return np.ascontiguousarray(mel[:, at.clip(0, mel.shape[1] - 1)].transpose(1, 0, 2))
+    columns = np.asarray(starts)[:, None] + np.arange(MEL_WINDOW)
+    windows = mel[:, columns.clip(0, mel.shape[1] - 1)]
+    return np.ascontiguousarray(windows.transpose(1, 0, 2))

