@@ -16,7 +16,7 @@ from .compact import CompactWav2Lip
 NEUTRAL_LIMIT = 3.0  # length of a person's neutral code
 TALKING_SPREAD = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # from the code of silence to people's mean code: ten GRID speakers
-SPOKEN_OPEN = 1.3  # how far away from the code of silence the mean code of speech is
+SPOKEN_OPEN = 1.8  # away from the code of silence: mean of speech; faces have 0.45, drawn ones shut
 SPREAD = 3.2  # of codes in speech, root of the sum of variances: faces 2.4, drawn ones move less
 MOST_STRETCH = 2.0
 LOUDNESS = 1.8  # log10 power of the loudest band in what GRID's speakers say, from 1.4 to 2.2
