@@ -113,10 +113,10 @@ def evaluate(args: argparse.Namespace) -> None:
 
     result: Any
     if of_model:
-        from ..training import evaluation
+        from ..training.evaluate import evaluate as evaluate_model, table
 
-        result = evaluation.evaluate(args.model, args.clips, args.passes)
-        rows = evaluation.table(result)
+        result = evaluate_model(args.model, args.clips, args.passes)
+        rows = table(result)
     else:
         from ..measure.table import measure_run
 

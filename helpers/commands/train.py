@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import Any
 
 from ..errors import ParameterError
 from ..params import TRAINING_PARTS
@@ -11,8 +12,6 @@ from .shared import Commands, add_command, amount, count, print_json
 
 LEAST_WIDTH = 0.1  # of a generator, as a multiple of the bundled one's
 GREATEST_WIDTH = 4.0
-
-Length = tuple[int, float | None, int]  # steps, minutes, steps between checkpoints
 
 
 def add_train(commands: Commands) -> None:
@@ -97,68 +96,66 @@ def check_arguments(args: argparse.Namespace) -> None:
 
 def train(args: argparse.Namespace) -> None:
     check_arguments(args)
-
-    from ..training import checkpoint
-
-    out = Path(args.out)
-    start = Path(args.start) if args.start else None
-    expert = Path(args.expert) if args.expert else None
-    checkpoint.weights_path(out, args.what, start, expert)
-
-    length = (args.steps, args.minutes, args.every)
-    if args.what == "restorer":
-        path = _train_restorer(args, out, start, length)
-    elif args.what == "expert":
-        path = _train_expert(args, out, start, length)
-    elif args.what == "ear":
-        path = _train_ear(args, out, start)
-    else:
-        path = _train_generator(args, out, start, length, expert)
-
+    works = dict(
+        expert=_train_expert, generator=_train_generator, ear=_train_ear, restorer=_train_restorer
+    )
+    path = works[args.what](args, Path(args.out))
     print_json(dict(weights=str(path)))
 
 
-def _train_restorer(
-    args: argparse.Namespace, out: Path, start: Path | None, length: Length
-) -> Path:
-    from ..training import restorer
-
-    faces = out / "faces"
-    restorer.collect(Path(args.data), faces)
-    return restorer.train(faces, out, *length, start)
+def _length(args: argparse.Namespace) -> dict[str, Any]:
+    """What all trainings are given."""
+    start = Path(args.start) if args.start else None
+    return dict(steps=args.steps, minutes=args.minutes, every=args.every, start=start)
 
 
-def _train_expert(args: argparse.Namespace, out: Path, start: Path | None, length: Length) -> Path:
-    from ..training import data, sync_expert
+def _prepared(args: argparse.Namespace, out: Path) -> Path:
+    from ..training.prepare import prepare
 
-    prepared = out / "prepared"
-    data.prepare(args.data, prepared)
-    return sync_expert.train(prepared, out, *length, start)
-
-
-def _train_ear(args: argparse.Namespace, out: Path, start: Path | None) -> Path:
-    from .. import checkpoints
-    from ..training import data, ear
-
-    prepared = out / "prepared"
-    data.prepare(args.data, prepared)
-    return ear.train(prepared, out, start or checkpoints.locate("compact").path)
+    prepare(args.data, out / "prepared")
+    return out / "prepared"
 
 
-def _train_generator(
-    args: argparse.Namespace, out: Path, start: Path | None, length: Length, expert: Path | None
-) -> Path:
-    from ..training import checkpoint, data, generator
+def _train_expert(args: argparse.Namespace, out: Path) -> Path:
+    from ..training import expert
+    from ..training.config import TrainConfig
 
-    prepared = out / "prepared"
-    data.prepare(args.data, prepared)
-    return generator.train(
-        prepared,
-        expert or out / checkpoint.WEIGHTS["expert"],
-        out,
-        *length,
-        start,
+    config = TrainConfig(**_length(args))
+    expert.check(out, config)
+    return expert.train(_prepared(args, out), out, config)
+
+
+def _train_generator(args: argparse.Namespace, out: Path) -> Path:
+    from ..training import generator
+    from ..training.config import GeneratorConfig
+
+    config = GeneratorConfig(
+        **_length(args),
+        expert=Path(args.expert) if args.expert else None,
         width=args.width,
         without=args.without,
         new_weights=args.new_weights,
     )
+    generator.check(out, config)
+    return generator.train(_prepared(args, out), out, config)
+
+
+def _train_ear(args: argparse.Namespace, out: Path) -> Path:
+    from .. import checkpoints
+    from ..training import ear
+    from ..training.weights import weights_path
+
+    start = Path(args.start) if args.start else checkpoints.locate("compact").path
+    weights_path(out, "ear", start)
+    return ear.train(_prepared(args, out), out, start)
+
+
+def _train_restorer(args: argparse.Namespace, out: Path) -> Path:
+    from ..training import restorer
+    from ..training.config import TrainConfig
+    from ..training.faces import collect
+
+    config = TrainConfig(**_length(args))
+    restorer.check(out, config)
+    collect(Path(args.data), out / "faces")
+    return restorer.train(out / "faces", out, config)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import functools
+import math
 import os
+import re
 import subprocess
 
 import numpy as np
@@ -14,8 +16,9 @@ from .info import MediaInfo
 from .probing import probe
 
 SAMPLE_RATE = 16000  # Hz, of every waveform in this library
-SILENT = 1e-3  # of full scale: a track with no louder sample is silent
+SILENT = -60.0  # dB of full scale: a track with no louder sample is silent
 CANCELLED = 0.1  # of the channels' power, that a mix must keep
+PHASE_SECONDS = 300  # s, of the beginning, that phases are looked at in
 IN_TIME = "aresample=async=1:first_pts=0"  # sound that starts late gets silence before it
 
 
@@ -34,13 +37,18 @@ def read_audio(path: str | os.PathLike, rate: int = SAMPLE_RATE) -> np.ndarray:
     if wave.size == 0:
         raise InputError(f"{info.path}: the sound track is empty or cannot be decoded")
 
-    if info.channels != "mono":
+    if info.channels != "mono" and _cancels(info, track, rate, wave):
         left, right = _decode(info, track, rate, 2).T
-        power = np.mean(left**2) + np.mean(right**2)
-        if np.mean(wave**2) < CANCELLED * power / 2:
-            wave = (left - right) * np.float32(0.5**0.5)
+        wave = (left - right) * np.float32(0.5**0.5)
 
     return np.clip(wave, -1.0, 1.0)
+
+
+def _cancels(info: MediaInfo, track: int, rate: int, mix: np.ndarray) -> bool:
+    """Do the channels have opposite phases, so that little of them is left in their mix?"""
+    channels = _decode(info, track, rate, 2, "-t", str(PHASE_SECONDS))
+    mix = mix[: len(channels)]
+    return bool(np.mean(mix**2) < CANCELLED * np.mean(channels**2))
 
 
 def choose_track(path: str | os.PathLike) -> int:
@@ -56,7 +64,7 @@ def choose_track(path: str | os.PathLike) -> int:
 @functools.lru_cache(maxsize=32)
 def _loud_track(info: MediaInfo, _mtime: int, _size: int) -> int:
     for track in range(info.audio_tracks):
-        if np.abs(_decode(info, track, SAMPLE_RATE, 2)).max(initial=0) <= SILENT:
+        if _loudest(info, track) <= SILENT:
             continue
 
         if track:
@@ -66,14 +74,29 @@ def _loud_track(info: MediaInfo, _mtime: int, _size: int) -> int:
     return 0
 
 
-def _decode(info: MediaInfo, track: int, rate: int, channels: int) -> np.ndarray:
-    """A track from the first whole picture on, ``float32 (samples, channels)``; NaN is 0."""
+def _loudest(info: MediaInfo, track: int) -> float:
+    """Level of a track's loudest sample in dB of full scale."""
+    found = subprocess.run(
+        ffmpeg_command(*input_args(info.path))
+        + ["-map", f"0:a:{track}", "-af", "volumedetect", "-f", "null", "-"],
+        capture_output=True,
+    )
+    level = re.search(rb"max_volume: (-?[\d.]+) dB", found.stderr)
+    return float(level[1]) if level else -math.inf
+
+
+def _decode(info: MediaInfo, track: int, rate: int, channels: int, *more: str) -> np.ndarray:
+    """A track in step with the pictures, ``float32 (samples, channels)``; NaN is 0."""
     done = subprocess.run(
         ffmpeg_command("-v", "error", *input_args(info.path))
         + ["-map", f"0:a:{track}", "-af", IN_TIME, "-ac", str(channels), "-ar", str(rate)]
-        + ["-f", "f32le", "pipe:1"],
+        + [*more, "-f", "f32le", "pipe:1"],
         capture_output=True,
     )
     wave = np.frombuffer(done.stdout, "<f4").reshape(-1, channels)
-    wave = wave[round(info.lead * rate) :]
-    return np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    shift = round(info.sound_shift * rate)
+    if shift > 0 and len(wave):
+        return np.pad(wave, ((shift, 0), (0, 0)))
+
+    return wave[-shift:] if shift else wave

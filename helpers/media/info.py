@@ -23,7 +23,8 @@ class MediaInfo:
     "video", "image" or "audio"; ``fps`` is None for pictures and sound; ``frames`` counts the
     pictures that are shown. ``lead`` is cut from the beginning, where no picture is whole;
     ``start`` is the time of the first picture after that, ``duration`` the time at which the last
-    one ends. ``decoder`` names the decoder that must be asked for, empty: ffmpeg's own choice.
+    one ends. Decoded sound is put off by ``sound_shift`` to be in step with the pictures (negative:
+    so much of it is cut). ``decoder`` names the decoder to ask for, empty: ffmpeg's own choice.
     """
 
     path: str
@@ -48,6 +49,7 @@ class MediaInfo:
     decoder: str = ""
     audio_codec: str = ""
     audio_tracks: int = 0
+    sound_shift: float = 0.0
     sample_rate: int = 0
     channels: str = ""
 

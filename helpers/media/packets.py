@@ -53,6 +53,21 @@ def list_packets(framecrc: str, first_shown: float) -> Listing | None:
     return Listing(tick, times, lost, packets[-1].length)
 
 
+def sound_delay(framecrc: str) -> float:
+    """By how many seconds sound (stream 1) starts after the picture (stream 0)."""
+    starts = []
+    for stream in (0, 1):
+        tick = re.search(rf"#tb {stream}: (\d+)/(\d+)", framecrc)
+        packets = [_packet(x) for x in framecrc.splitlines() if x.startswith(f"{stream},")]
+        times = [packet.shown for packet in packets if packet.shown != NO_TIME]
+        if not times:
+            return 0.0
+
+        starts.append(min(times) * int(tick[1]) / int(tick[2]))
+
+    return starts[1] - starts[0]
+
+
 def _packet(line: str) -> Packet:
     fields = line.split(",")
     flags = re.search(r"F=0x(\w+)", line)

@@ -11,12 +11,15 @@ from fractions import Fraction
 from ..errors import InputError
 from .ffmpeg import ffmpeg_command, input_args, warn
 from .info import MediaInfo
-from .packets import Listing, list_packets
+from .packets import Listing, list_packets, sound_delay
 from .paths import require_file
 from .picture import is_picture, read_picture
 from .rate import find_rate
 
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}  # ffmpeg's own leave alpha out
+# Containers in which ffmpeg counts time from the first packet of what is read, not of the file
+ZERO_OF_STREAM = ("mpeg", "mpegts")
+DELAY_SECONDS = 10  # s, of the beginning, in which picture and sound both start
 INTERLACED = re.compile(r"\b(top|bottom) (coded )?first\b")
 
 
@@ -102,6 +105,7 @@ def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict)
     if not listing:
         raise InputError(f"{path} has a video stream but no frame that can be decoded")
 
+    timing = _timing(path, listing, stream)
     return MediaInfo(
         path,
         "video",
@@ -110,10 +114,20 @@ def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict)
         interlaced=picture.pop("interlaced") or bool(INTERLACED.search(stream)),
         video_codec=codec,
         decoder=decoder,
-        **_timing(path, listing, stream),
+        sound_shift=_sound_delay(path, container, sound) - timing["lead"],
+        **timing,
         **picture,
         **sound,
     )
+
+
+def _sound_delay(path: str, container: str, sound: dict) -> float:
+    if container not in ZERO_OF_STREAM or not sound:
+        return 0.0
+
+    streams = ["-map", "0:V:0", "-map", "0:a:0", "-c", "copy", "-copyinkf"]
+    looked = _look(path, *streams, "-t", str(DELAY_SECONDS), "-f", "framecrc", "pipe:1")
+    return sound_delay(looked.stdout)
 
 
 def _shown_picture(log: str, on_side: bool) -> dict | None:

@@ -46,7 +46,7 @@ def _slots(times: list[int]) -> list[int]:
 
     slots = [0]
     for step in steps:
-        slots.append(slots[-1] + max(1, round(step / usual)))
+        slots.append(slots[-1] + round(step / usual))
 
     if slots[-1] > len(steps) * (1 + MOST_DROPPED):
         return list(range(len(times)))

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
+from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
@@ -54,32 +55,39 @@ def read_frames(
         return
 
     if info.kind == "image":
-        image = view.apply(read_picture(info.path), info)
-        if size:
-            image = cv2.resize(image, size, interpolation=cv2.INTER_AREA)
-        for _ in range(start, stop):
-            yield image.copy()
+        yield from _repeat(_read_still(info, size, view), stop - start)
         return
 
     command = _decode_command(info, fps, start, stop, size or view.size(info), view)
     frame = None
     position = start
-    for frame in _stream(command, size or view.size(info), info, float(start / fps)):
+    for frame in _stream(command, size or view.size(info), info, start):
         yield frame
         position += 1
 
-    if position < min(stop, count) - ROUNDING:
+    if frame is None:  # the stream ended before
+        before = read_frames(path, fps, 0, start, size, view)
+        frame = deque(before, maxlen=1).pop()
+    elif position < min(stop, count) - ROUNDING:
         seconds = float(position / fps)
         warn(f"{info.path} ends early, at {seconds:.2f} s; its last picture is held")
 
-    for _ in range(position, stop):
-        yield frame.copy()
+    yield from _repeat(frame, stop - position)
+
+
+def _repeat(frame: np.ndarray, count: int) -> Iterator[np.ndarray]:
+    return (frame.copy() for _ in range(count))
+
+
+def _read_still(info: MediaInfo, size: tuple[int, int] | None, view: View) -> np.ndarray:
+    image = view.apply(read_picture(info.path), info)
+    return cv2.resize(image, size, interpolation=cv2.INTER_AREA) if size else image
 
 
 def _stream(
-    command: list[str], size: tuple[int, int], info: MediaInfo, begin: float
+    command: list[str], size: tuple[int, int], info: MediaInfo, start: int
 ) -> Iterator[np.ndarray]:
-    """The frames that a command writes. Raises InputError if there is none."""
+    """The frames that a command writes. Raises InputError if a clip has none from frame 0 on."""
     width, height = size
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
@@ -91,12 +99,11 @@ def _stream(
                 yield frame
                 buffer = bytearray(width * height * 3)
 
-            if frame is None:
+            if frame is None and start == 0:
                 log.seek(0)
                 detail = log.read().decode(errors="replace").strip().splitlines()
                 raise InputError(
-                    f"{info.path}: no frame can be decoded at {begin:.2f} s"
-                    + (f" ({detail[-1]})" if detail else "")
+                    f"{info.path}: no frame can be decoded" + (f" ({detail[-1]})" if detail else "")
                 )
         finally:
             process.stdout.close()

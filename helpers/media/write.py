@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -66,7 +66,7 @@ def write_video(
     return count
 
 
-def _feed(process: subprocess.Popen, frame: np.ndarray, following: Iterable[np.ndarray]) -> int:
+def _feed(process: subprocess.Popen, frame: np.ndarray, following: Iterator[np.ndarray]) -> int:
     """Write a frame and those after it to a process; returns how many there were."""
     height, width = frame.shape[:2]
     odd = ((0, height % 2), (0, width % 2), (0, 0))
@@ -132,9 +132,11 @@ def mux(
     The sound is cut, or padded with silence, to ``duration`` seconds.
     """
     filters = [IN_TIME]
-    lead = probe(audio).lead
-    if lead:
-        filters += [f"atrim=start={lead:.6f}", "asetpts=PTS-STARTPTS"]
+    shift = probe(audio).sound_shift
+    if shift < 0:
+        filters += [f"atrim=start={-shift:.6f}", "asetpts=PTS-STARTPTS"]
+    elif shift > 0:
+        filters.append(f"adelay=delays={shift * 1000:.3f}:all=1")
     filters += ["apad", f"atrim=end={float(duration):.6f}"]
 
     source = ["-i", file_url(video), *input_args(audio)]

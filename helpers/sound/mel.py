@@ -91,7 +91,7 @@ def window_starts(
 
     ``inference`` starts at int(80 k / fps) as Wav2Lip's ``inference.py``, ``training`` at
     int(80 (k - 1) / fps) as its ``wav2lip_train.py``, ``centred`` puts the middle of the window on
-    the middle of the frame's display time. A positive ``offset_ms`` makes the mouth hear later
+    the middle of the frame's display time. A positive ``offset_ms`` makes the mouth follow later
     sound. Raises ParameterError for a rate that is not above 0.
     """
     if fps <= 0:

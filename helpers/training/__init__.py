@@ -1,1 +1,1 @@
-"""How the bundled weights were made: data, the sync expert, the lip-sync generator."""
+"""How the bundled weights were made: data, the sync expert, the generator, the restorer."""

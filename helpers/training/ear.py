@@ -18,15 +18,15 @@ from torch.nn import functional as F
 from tqdm import tqdm
 
 from .. import checkpoints, media
-from ..errors import WeightsError
 from ..networks.audio_encoder import WIDTH, AudioEncoder
 from ..networks.codes import CODE_SIZE, TAPS
 from ..networks.compact import CompactWav2Lip, network_input
 from ..networks.devices import choose_device
 from ..networks.encode import embed_around, encode_faces, frame_moments, to_pixels
 from ..sound.speech import speech_activity
-from .checkpoint import save_weights, weights_path
-from .data import FPS, Clips
+from .clips import Clips
+from .prepare import FPS
+from .weights import load_network, save_weights, weights_path
 
 MOST_CLIPS = 200  # of a speaker: more of one voice teach nothing
 RIDGE = 0.6  # of the embeddings' mean variance
@@ -190,12 +190,8 @@ def train(prepared: Path, out: Path, start: Path) -> Path:
     the name of the result.
     """
     path = weights_path(out, "ear", start)
-    net = checkpoints.load(start)
-    if not isinstance(net, CompactWav2Lip):
-        raise WeightsError(f"{start} holds no compact lip-sync network; give one as --start")
-
     device = choose_device("auto")
-    net = net.to(device)
+    net = load_network(start, CompactWav2Lip).to(device)
     fit(net, checkpoints.audio_encoder().to(device), Clips(prepared, device=device))
     save_weights(net, path, architecture="CompactWav2Lip", width=net.width)
     return path

@@ -1,335 +1,293 @@
-"""The lip-sync generator's training: redraw a frame from another frame of the clip and the code of its mouth.
+"""The generator's training: redraw a frame from another one of the clip and its mouth's code.
 
-The code is what the network's eyes see of the frame (see ``mouth_code``); in the end the ear learns to tell it from the
-sound. Losses: L1 that weighs the mouth most, differences of gradients and the local amount of detail (both for
-sharpness), total variation of the flow (no folds), a little on alpha (paint only where warping cannot do it) and on
-half-transparent paint (hard edges), how far the sync expert's view of five redrawn frames is from that of the true
-ones, how far the code that the eyes of the averaged network see in the redrawn mouth is from the target's (cycle
-consistency, as in CycleGAN, Zhu et al., 2017), and later in the run a critic that tells true mouths from redrawn ones:
-told by L1 alone, teeth, which may be in one place or another, come out as their mean, a soft brown. It compares the two
-(relativistic pairing, Jolicoeur-Martineau, 2018, with the gradient penalties of Huang et al., "The GAN is dead", 2024)
-and pulls with a set share of the picture losses' force on the redrawn picture (as in VQGAN, Esser et al., 2021), at
-the paint alone: heard by the flow, it tears strangers' lips.
+The code is what the network's face encoder sees of the frame (see ``networks.codes``); in the end
+the readout is fitted to read it from the sound (see ``ear``). Losses: L1 that weighs the mouth
+most; differences of neighbours and the local amount of detail, both for sharpness; total variation
+of the flow, against folds; a little on alpha (paint only where warping cannot do it) and on
+half-transparent paint (hard edges); how far the sync expert's view of five redrawn frames is from
+that of the true ones; how far the code that the averaged network's face encoder sees in the redrawn
+mouth is from the target's (cycle consistency, as in CycleGAN, Zhu et al., 2017); and later in the
+run a critic, see ``critic``.
 
-The network sees the reference alone, its upper half in the place of the target's, as at run time. With the target's
-own upper half it learns to read the mouth from cheeks and nose: it then moves little on a still picture, and keeps
-the mouth that it should replace in a moving clip. Half of a batch is at later passes of a run (``wav2lip.generate``):
-the reference is drawn already, and the code told is corrected by what the eyes find missing.
+The network sees the reference alone, its upper half in the place of the target's, as at run time.
+With the target's own upper half it learns to read the mouth from cheeks and nose: it then moves
+little on a still picture, and keeps the mouth that it should replace in a moving clip. Half of a
+batch is at later passes of a run (see ``engines.compact``): the reference is drawn already, and the
+target code is corrected by what the face encoder finds missing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import cv2
-import numpy as np
 import torch
-from torch import nn
-from torch.nn import functional as F
 
 from .. import checkpoints
 from ..errors import WeightsError
-from ..face.square import FACE_SIZE
 from ..networks.compact import CompactWav2Lip, network_input
 from ..networks.devices import choose_device
 from ..networks.maps import paint_over, warp, warp_and_paint
-from ..networks.sync_expert import SYNC_FRAMES, SyncExpert, stack_lower_halves
+from ..networks.sync_expert import SYNC_FRAMES, SyncExpert
 from . import ear
-from .checkpoint import (
-    Averaged,
-    average_with,
-    mixed_precision,
-    run_training,
-    save_weights,
-    weights_path,
+from .clips import Clips
+from .config import GeneratorConfig
+from .critic import CriticTraining
+from .losses import (
+    MOUTH_COLUMNS,
+    MOUTH_ROWS,
+    detail_error,
+    flow_roughness,
+    likeness,
+    mouth_weights,
+    picture_errors,
 )
-from .data import Clips
-from .losses import detail_error, gradient_error
+from .stills import validate_stills
+from .trainer import Figures, Trainer, mixed_precision, place, run_training
+from .weights import WEIGHTS, average_with, load_network, origin, save_weights, weights_path
 
-LEARNING_RATE = 1e-3
-FINE_TUNING_RATE = 2e-4
+WEIGHT_DECAY = 0.01
 CLIPS_A_BATCH = dict(cpu=8, cuda=48)
-MOUTH = (
-    0.5,
-    0.66,
-)  # centre x, y of the mouth in the square (lips at 0.64, the jaw moves below them)
-MOUTH_WEIGHT = 5.0
+DRAWN_EIGHTHS = (4, 2, 1)  # of a batch that are at a second, third and fourth pass
+EASY = 0.3  # share of the run over which augmentation grows to its full strength
+CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
+STRIP_CLIPS = 4
+
+# weights of the losses, that of L1 being 1
 GRADIENT_WEIGHT = 0.5
 DETAIL_WEIGHT = 0.5
 FLOW_WEIGHT = 0.2
 ALPHA_WEIGHT = 0.01
 CRISP_WEIGHT = 0.1  # of paint that covers neither all nor nothing
 LIKENESS_WEIGHT = 0.08  # of the expert's cosine between redrawn and true mouths
-CYCLE_WEIGHT = (
-    0.08  # of how far the code that the eyes see in the redrawn mouth is from the target's
-)
-CODE_NOISE = 0.15  # so that codes that are near mean mouths that are alike
-CRITIC_START = dict(new=0.35, start=0.05)  # share of the run after which the critic is heard
+CYCLE_WEIGHT = 0.08  # of how far the redrawn mouth's code is from the target's
+
+# the critic
+CRITIC_START = dict(new=0.35, start=0.05)  # share of the run after which it counts
+CRITIC_GROWS = 0.1  # share of the run over which it comes to its full force
 CRITIC_NEEDS = 2000  # steps: in a shorter run it would have no time to learn, and is left out
-CRITIC_RATE = 1e-3
-CRITIC_SHARE = 1.0  # of the force of L1, gradient and detail on the drawn picture
-CRITIC_GROWS = 0.1  # share of the run over which it comes to that
-PENALTY, PENALTY_EVERY = 0.002, 8  # of the critic's steepness; steps
-NOISE = 0.02  # on what the critic sees: a camera's noise cannot be redrawn
-DRAWN = (4, 2, 1)  # eighths of a batch that are at a second, third and fourth pass
-ROWS, COLUMNS = slice(40, 88), slice(24, 72)  # of the square: the mouth and the chin's edge
-EASY = 0.3  # share of the run over which augmentation grows to its full strength
-STRIP_CLIPS = 4
 
 
-def mouth_weights() -> torch.Tensor:
-    """Weight of each pixel in the L1 loss, ``(96, 96)``: 1, and 6 at the mouth."""
-    line = (torch.arange(FACE_SIZE) + 0.5) / FACE_SIZE
-    x, y = (line[None] - MOUTH[0]) / 0.20, (line[:, None] - MOUTH[1]) / 0.16
-    return 1 + MOUTH_WEIGHT * torch.exp(-0.5 * (x * x + y * y))
+@dataclass
+class Drawing:
+    """What was drawn in a step, ``(B, 3, 96, 96)`` in [0, 1].
 
-
-def picture_loss(
-    made: torch.Tensor, true: torch.Tensor, weights: torch.Tensor
-) -> tuple[torch.Tensor, torch.Tensor]:
-    """(weighted L1, weighted L1 of horizontal and vertical differences) of ``(B, 3, 96, 96)`` pictures."""
-    error = (made - true) * weights
-    return error.abs().mean(), gradient_error(error).mean()
-
-
-def _stacks(faces: torch.Tensor) -> torch.Tensor:
-    return stack_lower_halves(faces.view(-1, SYNC_FRAMES, 3, FACE_SIZE, FACE_SIZE)).to(
-        memory_format=torch.channels_last
-    )
-
-
-def flow_roughness(flow: torch.Tensor) -> torch.Tensor:
-    return (flow[..., 1:] - flow[..., :-1]).abs().mean() + (
-        flow[..., 1:, :] - flow[..., :-1, :]
-    ).abs().mean()
-
-
-class MouthCritic(nn.Module):
-    """True mouth or redrawn one, patch by patch: a measure of teeth, edges and colour.
-
-    ``forward(pictures (B, 3, 96, 96))`` gives its opinions ``(B, 1, 12, 12)``, higher for true; they weigh ``weights``,
-    of mean 1.
+    ``bent`` is the source after its flow, ``drawn`` with the paint on it; ``code`` ``(B, 8)`` is
+    the target's, ``maps`` ``(B, 6, 96, 96)`` the network's answer.
     """
 
-    def __init__(self):
-        super().__init__()
-        conv = lambda cin, cout, stride: nn.Sequential(
-            nn.Conv2d(cin, cout, 3, stride, 1), nn.LeakyReLU(0.2)
-        )  # noqa: E731
-        self.layers = nn.Sequential(
-            conv(12, 64, 1), conv(64, 128, 2), conv(128, 128, 1), nn.Conv2d(128, 1, 3, 1, 1)
-        )
-        weights = F.avg_pool2d((mouth_weights() - 1)[None, ROWS, COLUMNS], 4)
-        self.register_buffer("weights", weights / weights.mean())
-
-    def forward(self, pictures: torch.Tensor) -> torch.Tensor:
-        x = pictures[..., ROWS, COLUMNS]
-        x = x + NOISE * torch.randn_like(x)
-        return self.layers(F.pixel_unshuffle(x * 4 - 2, 2)).float()
-
-    def doubt(self, better: torch.Tensor, worse: torch.Tensor) -> torch.Tensor:
-        """Loss of the opinion that the mouths of some pictures are better than those of others."""
-        return (self.weights * F.softplus(self(worse) - self(better))).mean()
-
-    def steepness(self, pictures: torch.Tensor) -> torch.Tensor:
-        """Squared length of the gradient of a picture's mean opinion, the mean over pictures."""
-        pictures = pictures.detach().requires_grad_(True)
-        opinion = (self.weights * self(pictures)).mean(dim=(1, 2, 3)).sum()
-        return (
-            torch.autograd.grad(opinion, pictures, create_graph=True)[0]
-            .square()
-            .sum(dim=(1, 2, 3))
-            .mean()
-        )
+    target: torch.Tensor
+    code: torch.Tensor
+    maps: torch.Tensor
+    bent: torch.Tensor
+    drawn: torch.Tensor
 
 
-def far_reference(clips: Clips, clip: dict) -> int:
-    """Frame of a clip whose mouth is taken as a still reference: the quietest one, where it is likely closed."""
-    mel = clips.windows(clip, np.arange(clip["frames"]))
-    return int(mel.mean(axis=(1, 2)).argmin())
-
-
-def drawn_before(
+def after_passes(
     net: CompactWav2Lip,
     code: torch.Tensor,
-    told: torch.Tensor,
+    target_code: torch.Tensor,
     faces: torch.Tensor,
     counts: Sequence[int],
 ) -> tuple[torch.Tensor, torch.Tensor]:
-    """Faces ``(B, 3, 96, 96)`` and codes told, as they are when a second pass begins for the first ``counts[0]``, a
-    third for the first ``counts[1]`` and so on."""
-    for count in counts:
-        with torch.no_grad():
-            first = faces[:count]
-            made = warp_and_paint(
-                first, net.draw(told[:count], network_input(first, first)).float()
-            )
-            lacks = net.correction(code[:count], made)
-        faces, told = (
-            torch.cat((made, faces[count:])),
-            torch.cat((told[:count] + lacks, told[count:])),
-        )
-    return faces, told
+    """Faces ``(B, 3, 96, 96)`` and target codes as they are when a later pass begins.
 
-
-@torch.no_grad()
-def validate_stills(
-    net: CompactWav2Lip, expert: SyncExpert, clips: Clips, rows: list[dict]
-) -> tuple[dict, np.ndarray]:
-    """Validation clips drawn from one still frame each, with what the eyes see of the true ones: figures, and strips
-    ``uint8`` (true above drawn)."""
-    errors, copies, cosines, truths, strips = [], [], [], [], []
-    device = next(net.parameters()).device
-    mouth = ((mouth_weights() - 1) / MOUTH_WEIGHT).to(device)
-    for clip in rows:
-        at = np.arange(clip["frames"])
-        true = (
-            torch.from_numpy(clips.squares(clip, at)).to(device).permute(0, 3, 1, 2).float() / 255
-        )
-        mel = torch.from_numpy(clips.windows(clip, at))[:, None].to(device)
-        still = true[far_reference(clips, clip)].expand_as(true)
-        with mixed_precision(device):
-            maps = net.draw(net.face_encoder(true), network_input(still, still))
-        made = warp_and_paint(still, maps.float())
-        errors.append((mouth * (made - true).abs()).sum() / mouth.sum() / 3 / len(true))
-        copies.append((mouth * (still - true).abs()).sum() / mouth.sum() / 3 / len(true))
-        middle = slice(SYNC_FRAMES // 2, len(true) - SYNC_FRAMES // 2)
-        sound = expert.embed_audio(mel[middle])
-        for pictures, result in ((made, cosines), (true, truths)):
-            stacks = stack_lower_halves(pictures.unfold(0, SYNC_FRAMES, 1).permute(0, 4, 1, 2, 3))
-            result.append((expert.embed_faces(stacks) * sound).sum(dim=1).mean())
-        some = np.linspace(5, len(true) - 6, 10).astype(int)
-        strips += [torch.cat(list(p[some]), dim=2) for p in (true, made)]
-    picture = (torch.cat(strips, dim=1).permute(1, 2, 0).clamp(0, 1) * 255).byte().cpu().numpy()
-    mean = lambda values: float(torch.stack(values).mean())  # noqa: E731
-    return dict(
-        mouth_l1=mean(errors), copy_l1=mean(copies), cosine=mean(cosines), true_cosine=mean(truths)
-    ), picture
-
-
-def train(
-    prepared: Path,
-    expert_path: Path,
-    out: Path,
-    steps: int,
-    minutes: float | None = None,
-    every: int = 250,
-    start: Path | None = None,
-    rate: float | None = None,
-    width: float = 1.0,
-    without: Collection[str] = (),
-    seed: int = 0,
-    new_weights: float = 1.0,
-) -> Path:
-    """Train on a prepared folder with a trained expert; returns ``out/wav2lip-compact.safetensors``.
-
-    ``start`` names weights to go on from: then with full augmentation from the first step and, unless ``rate`` is
-    given, with a fifth of the learning rate. ``width`` is that of a new network, ``without`` names some of
-    ``params.TRAINING_PARTS`` to leave out: without "encoders", these and the ear stay as they are. ``new_weights`` is their
-    share in the result, the rest are those of ``start``.
-    Strips of validation clips (true above drawn) are written to ``out/strips/STEP.png``. Raises WeightsError
-    if other weights are in ``out`` under the name of the result.
+    A second pass for the first ``counts[0]``, a third for the first ``counts[1]`` and so on.
     """
-    path = weights_path(out, "generator", start, expert_path)
-    torch.manual_seed(seed)
-    rate = rate or (FINE_TUNING_RATE if start else LEARNING_RATE)
-    device = choose_device("auto")
-    clips = Clips(prepared, seed, device)
-    count = CLIPS_A_BATCH[device.type]
-    expert = checkpoints.load(expert_path).to(device)
-    net = checkpoints.load(start).requires_grad_(True) if start else CompactWav2Lip(width)
-    if not isinstance(net, CompactWav2Lip):
-        raise WeightsError(
-            f"{start} holds no compact lip-sync network; training goes on from such a one only"
+    for count in counts:
+        first = faces[:count]
+        with torch.no_grad():
+            maps = net.draw(target_code[:count], network_input(first, first)).float()
+            drawn = warp_and_paint(first, maps)
+            lacks = net.correction(code[:count], drawn)
+        corrected = target_code[:count] + lacks
+        faces = torch.cat((drawn, faces[count:]))
+        target_code = torch.cat((corrected, target_code[count:]))
+    return faces, target_code
+
+
+class GeneratorTrainer(Trainer[CompactWav2Lip]):
+    name = "generator"
+
+    def __init__(
+        self,
+        net: CompactWav2Lip,
+        expert: SyncExpert,
+        clips: Clips,
+        config: GeneratorConfig,
+        out: Path,
+    ):
+        net = place(net, clips.device)
+        net.face_encoder.requires_grad_("encoders" not in config.without)
+        learning = [value for value in net.parameters() if value.requires_grad]
+        optimiser = torch.optim.AdamW(
+            learning, lr=config.learning_rate, weight_decay=WEIGHT_DECAY, fused=True
         )
-    net = net.to(device, memory_format=torch.channels_last)
-    net.face_encoder.requires_grad_("encoders" not in without)
-    drawing = [p for p in net.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(drawing, lr=rate, weight_decay=0.01, fused=True)
-    averaged = Averaged(net)
-    critic = MouthCritic().to(device, memory_format=torch.channels_last)
-    critic_optimiser = torch.optim.AdamW(
-        critic.parameters(), lr=CRITIC_RATE, betas=(0.5, 0.99), fused=True
-    )
-    importance = mouth_weights().to(device)
-    drawn = [count * share // 8 * SYNC_FRAMES for share in DRAWN]
-    critic_start = CRITIC_START["start" if start else "new"]
-    (out / "strips").mkdir(parents=True, exist_ok=True)
+        made_from = dict(
+            data=clips.fingerprint,
+            width=net.width,
+            start=origin(config.start),
+            expert=origin(config.expert),
+            rate=config.learning_rate,
+            without=sorted(config.without),
+            seed=config.seed,
+        )
+        super().__init__(net, optimiser, clips.draws, made_from)
 
-    def one_step(step: int, share: float) -> dict:
-        net.train()
-        net.face_encoder.train("encoders" not in without)
-        looks = 0.0 if "looks" in without else 1.0 if start else min(1.0, share / EASY)
-        target, reference, seen = (t.flatten(0, 1) for t in clips.generator_batch(count, looks))
-        with mixed_precision(device):
-            code = net.face_encoder(seen)
-            told = code + CODE_NOISE * torch.randn_like(code)
-            source, told = drawn_before(averaged.net, code, told, reference, drawn)
-            maps = net.draw(
-                told, network_input(source, source).to(memory_format=torch.channels_last)
+        self.expert = expert.to(clips.device)
+        self.clips = clips
+        self.config = config
+        self.strips = out / "strips"
+        self.strips.mkdir(parents=True, exist_ok=True)
+        self.critic = CriticTraining(self.device)
+        self.pixel_weights = mouth_weights().to(self.device)
+        self.count = CLIPS_A_BATCH[self.device.type]
+        self.later = [self.count * eighths // 8 * SYNC_FRAMES for eighths in DRAWN_EIGHTHS]
+        self.critic_start = CRITIC_START["start" if config.start else "new"]
+
+    def parts(self) -> dict[str, Any]:
+        return super().parts() | dict(critic=self.critic)
+
+    def uses(self, part: str) -> bool:
+        return part not in self.config.without
+
+    def looks(self, share: float) -> float:
+        """Strength of the augmentation: full from the first step where training goes on."""
+        if not self.uses("looks"):
+            return 0.0
+        return 1.0 if self.config.start else min(1.0, share / EASY)
+
+    def draw(self, share: float) -> Drawing:
+        """A batch: random frames of clips, redrawn from others of theirs."""
+        batch = self.clips.generator_batch(self.count, self.looks(share))
+        target, reference, other_look = (pictures.flatten(0, 1) for pictures in batch)
+        with mixed_precision(self.device):
+            code = self.net.face_encoder(other_look)
+            target_code = code + CODE_NOISE * torch.randn_like(code)
+            source, target_code = after_passes(
+                self.averaged.net, code, target_code, reference, self.later
             )
+            faces = network_input(source, source).to(memory_format=torch.channels_last)
+            maps = self.net.draw(target_code, faces)
         bent = warp(source, maps[:, :2])
-        made = paint_over(bent, maps)
-        l1, gradient = picture_loss(made, target, importance)
-        rough, paint = flow_roughness(maps[:, :2]), maps[:, 2].mean()
-        half = (maps[:, 2] * (1 - maps[:, 2])).mean()
-        missing = detail_error(made[..., ROWS, COLUMNS], target[..., ROWS, COLUMNS]).mean()
-        picture = l1 + GRADIENT_WEIGHT * gradient + DETAIL_WEIGHT * missing
-        loss = picture + FLOW_WEIGHT * rough + ALPHA_WEIGHT * paint + CRISP_WEIGHT * half
-        figures = dict(l1=l1, gradient=gradient, flow=rough, alpha=paint, half=half, detail=missing)
-        figures |= dict.fromkeys(("cycle", "likeness", "critic", "steepness"), torch.zeros(()))
-        if "cycle" not in without:
-            with mixed_precision(device):
-                figures["cycle"] = (averaged.net.face_encoder(made) - code.detach()).square().mean()
-            loss = loss + CYCLE_WEIGHT * figures["cycle"]
-        if "expert" not in without:
-            with mixed_precision(device):
-                video = expert.embed_faces(_stacks(made))
-                with torch.no_grad():
-                    wanted = expert.embed_faces(_stacks(target))
-            figures["likeness"] = (video * wanted).sum(dim=1).mean()
-            loss = loss + LIKENESS_WEIGHT * (1 - figures["likeness"])
-        if share >= critic_start and steps >= CRITIC_NEEDS and "critic" not in without:
-            with mixed_precision(device):
-                figures["critic"] = critic.doubt(target, made.detach())
-            if step % PENALTY_EVERY == 0:
-                steep = critic.steepness(target) + critic.steepness(made)
-                figures["steepness"] = PENALTY * PENALTY_EVERY * steep
-            critic_optimiser.zero_grad()
-            (figures["critic"] + figures["steepness"]).backward()
-            critic_optimiser.step()
-            critic.requires_grad_(False)
-            painted = paint_over(bent.detach(), maps)
-            with mixed_precision(device):
-                fooled = critic.doubt(painted, target)
-            critic.requires_grad_(True)
-            force = lambda x, at: torch.autograd.grad(x, at, retain_graph=True)[0].norm()  # noqa: E731
-            grown = min(1.0, (share - critic_start) / CRITIC_GROWS)
-            pull = (
-                CRITIC_SHARE * grown * force(picture, made) / force(fooled, painted).clamp(min=1e-9)
-            )
-            loss = loss + pull * fooled
-        optimiser.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(net.parameters(), 1.0)
-        optimiser.step()
-        return {k: v.detach() for k, v in figures.items()}
+        return Drawing(target, code, maps, bent, paint_over(bent, maps))
 
-    def validate(step: int) -> dict:
-        rows = clips.validation[:: max(1, len(clips.validation) // STRIP_CLIPS)][:STRIP_CLIPS]
+    def losses(self, batch: Drawing) -> tuple[torch.Tensor, torch.Tensor, Figures]:
+        """The picture's loss, the whole loss without the critic's, and all figures."""
+        l1, gradient = picture_errors(batch.drawn, batch.target, self.pixel_weights)
+        mouth = (..., MOUTH_ROWS, MOUTH_COLUMNS)
+        detail = detail_error(batch.drawn[mouth], batch.target[mouth]).mean()
+
+        flow = flow_roughness(batch.maps[:, :2])
+        alpha = batch.maps[:, 2].mean()
+        half = (batch.maps[:, 2] * (1 - batch.maps[:, 2])).mean()
+
+        picture = l1 + GRADIENT_WEIGHT * gradient + DETAIL_WEIGHT * detail
+        loss = picture + FLOW_WEIGHT * flow + ALPHA_WEIGHT * alpha + CRISP_WEIGHT * half
+
+        figures = dict(l1=l1, gradient=gradient, flow=flow, alpha=alpha, half=half, detail=detail)
+        figures |= dict(cycle=torch.zeros(()), likeness=torch.zeros(()))
+        if self.uses("cycle"):
+            with mixed_precision(self.device):
+                away = self.averaged.net.face_encoder(batch.drawn) - batch.code.detach()
+                figures["cycle"] = away.square().mean()
+            loss = loss + CYCLE_WEIGHT * figures["cycle"]
+        if self.uses("expert"):
+            figures["likeness"] = likeness(self.expert, batch.drawn, batch.target)
+            loss = loss + LIKENESS_WEIGHT * (1 - figures["likeness"])
+        return picture, loss, figures
+
+    def critic_step(
+        self, batch: Drawing, picture: torch.Tensor, step: int, share: float
+    ) -> tuple[torch.Tensor, Figures]:
+        """Let the critic learn; returns what it adds to the generator's loss, and its figures."""
+        nothing = torch.zeros(())
+        long_enough = self.config.steps >= CRITIC_NEEDS and share >= self.critic_start
+        if not (long_enough and self.uses("critic")):
+            return nothing, dict(critic=nothing, steepness=nothing)
+
+        loss, steepness = self.critic.learn(batch.target, batch.drawn, step)
+        painted = paint_over(batch.bent.detach(), batch.maps)
+        grown = min(1.0, (share - self.critic_start) / CRITIC_GROWS)
+        pull = self.critic.pull(painted, batch.target, picture, batch.drawn, grown)
+        return pull, dict(critic=loss, steepness=steepness)
+
+    def one_step(self, step: int, share: float) -> Figures:
+        self.net.train()
+        self.net.face_encoder.train(self.uses("encoders"))
+
+        batch = self.draw(share)
+        picture, loss, figures = self.losses(batch)
+        pull, critic_figures = self.critic_step(batch, picture, step, share)
+        self.descend(loss + pull)
+        figures |= critic_figures
+        return {name: value.detach() for name, value in figures.items()}
+
+    def validate(self, step: int) -> Figures:
+        """Writes strips of validation clips, true above drawn, to ``strips/STEP.png``."""
+        rows = self.clips.validation
+        rows = rows[:: max(1, len(rows) // STRIP_CLIPS)][:STRIP_CLIPS]
         if not rows:
             return {}
-        figures, picture = validate_stills(averaged.net, expert, clips, rows)
-        cv2.imwrite(str(out / "strips" / f"{step:06d}.png"), picture[..., ::-1])
+        figures, picture = validate_stills(self.averaged.net, self.expert, self.clips, rows)
+        cv2.imwrite(str(self.strips / f"{step:06d}.png"), picture[..., ::-1])
         return figures
 
-    done = run_training(
-        out, "generator", net, optimiser, averaged, steps, one_step, validate, every, minutes
-    )
-    if start and new_weights < 1:
-        average_with(averaged.net, checkpoints.load(start).to(device), new_weights)
-    if "encoders" not in without:
-        ear.fit(averaged.net, checkpoints.audio_encoder().to(device), clips)
-    save_weights(averaged.net, path, architecture="CompactWav2Lip", width=net.width, steps=done)
+
+def expert_path(out: Path, config: GeneratorConfig) -> Path:
+    """The sync expert's weights: those that are named, else those in the output folder."""
+    if config.expert:
+        return config.expert
+    path = out / WEIGHTS["expert"]
+    if not path.exists():
+        raise WeightsError(
+            f"there is no sync expert at {path}; train one there, or name one by --expert"
+        )
+    return path
+
+
+def check(out: Path, config: GeneratorConfig) -> Path:
+    """Where the weights will be.
+
+    Raises WeightsError if the expert or the weights to go on from are missing or of another kind.
+    """
+    path = weights_path(out, GeneratorTrainer.name, config.start, config.expert)
+    load_network(expert_path(out, config), SyncExpert)
+    if config.start:
+        load_network(config.start, CompactWav2Lip)
+    return path
+
+
+def train(prepared: Path, out: Path, config: GeneratorConfig) -> Path:
+    """Train on a prepared folder; returns ``out/wav2lip-compact.safetensors``.
+
+    With weights to go on from, augmentation has its full strength from the first step. Strips of
+    validation clips are written to ``out/strips``. Raises WeightsError if other weights are in
+    ``out`` under the name of the result.
+    """
+    path = check(out, config)
+    config = replace(config, expert=expert_path(out, config))
+    torch.manual_seed(config.seed)
+
+    clips = Clips(prepared, config.seed, choose_device("auto"))
+    expert = load_network(expert_path(out, config), SyncExpert)
+    if config.start:
+        net = load_network(config.start, CompactWav2Lip).requires_grad_(True)
+    else:
+        net = CompactWav2Lip(config.width)
+
+    trainer = GeneratorTrainer(net, expert, clips, config, out)
+    done = run_training(trainer, out, config)
+    result = trainer.averaged.net
+    if config.start and config.new_weights < 1:
+        start = load_network(config.start, CompactWav2Lip).to(clips.device)
+        average_with(result, start, config.new_weights)
+
+    if trainer.uses("encoders"):
+        ear.fit(result, checkpoints.audio_encoder().to(clips.device), clips)
+    facts = dict(architecture="CompactWav2Lip", width=result.width, steps=done)
+    save_weights(result, path, **facts)
     return path

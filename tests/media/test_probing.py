@@ -10,6 +10,7 @@ from support import SAMPLE_VIDEO, ffmpeg, made_clip
 
 from helpers import media
 from helpers.errors import InputError
+from helpers.media.rate import find_rate
 
 RATES = ["24000/1001", "24", "25", "30000/1001", "30", "50", "60000/1001", "60"]
 
@@ -44,6 +45,13 @@ def test_pictures_without_times_are_in_step(tmp_path, name, codec):
     card = list(media.read_frames(made_clip(tmp_path / "card.mkv"), Fraction(25)))
     off = [np.abs(a.astype(int) - b).mean() for a, b in zip(shown[first:], card, strict=True)]
     assert max(off) < 6
+
+
+def test_two_pictures_of_one_time_leave_the_rate():
+    """As MPEG has them where a time was guessed."""
+    times = [3600 * n for n in range(115)]
+    times[40] = times[41]
+    assert find_rate(times, Fraction(1, 90000), "25") == (25, False)
 
 
 def test_variable_rate_is_resampled_by_time_stamp(tmp_path):

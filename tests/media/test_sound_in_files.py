@@ -59,9 +59,9 @@ def test_channels_of_opposite_phase_do_not_cancel(tmp_path, right):
     opposite = tmp_path / "opposite.wav"
     ffmpeg("-i", voice, "-af", f"pan=stereo|c0=c0|c1={right}", opposite)
 
-    heard = media.read_audio(opposite)
-    assert likeness(heard, media.read_audio(usual)) > 0.99
-    assert heard.std() > 0.9 * media.read_audio(usual).std()
+    mixed = media.read_audio(opposite)
+    assert likeness(mixed, media.read_audio(usual)) > 0.99
+    assert mixed.std() > 0.9 * media.read_audio(usual).std()
 
 
 @pytest.mark.parametrize("right", ["c0", "0.2*c0", "0*c0"])
