@@ -6,6 +6,7 @@ from fractions import Fraction
 
 import numpy as np
 import torch
+from scipy.ndimage import gaussian_filter1d
 from torch import nn
 from torch.nn import functional as F
 
@@ -16,7 +17,8 @@ from .compact import CompactWav2Lip
 NEUTRAL_LIMIT = 3.0  # length of a person's neutral code
 TALKING_SPREAD = 0.5  # spread of the codes of a mouth that moves
 USUALLY_OPEN = 0.65  # from the code of silence to people's mean code: ten GRID speakers
-SPOKEN_OPEN = 1.3  # how far away from the code of silence the mean code of speech is
+SMOOTH_S = 0.03  # standard deviation in time
+SPOKEN_OPEN = 1.8  # away from the code of silence: mean of speech; faces have 0.45, drawn ones shut
 SPREAD = 3.2  # of codes in speech, root of the sum of variances: faces 2.4, drawn ones move less
 MOST_STRETCH = 2.0
 LOUDNESS = 1.8  # log10 power of the loudest band in what GRID's speakers say, from 1.4 to 2.2
@@ -53,6 +55,10 @@ def encode_speech(
 
     parts = torch.cat([net.readout(part) for part in embed(encoder, wave, LOUDNESS)])
     codes = _around(parts.transpose(0, 1).cpu().numpy(), moments).sum(axis=0)
+    if len(moments) > 1:
+        step = (moments[-1] - moments[0]) / (len(moments) - 1)
+        codes = gaussian_filter1d(codes, SMOOTH_S / step, axis=0)
+
     silence = net.readout.silence.cpu().numpy()
     spoken = codes[activity > 0.5]
     if len(spoken):

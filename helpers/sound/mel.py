@@ -116,5 +116,6 @@ def window_starts(
 
 def mel_windows(mel: np.ndarray, starts: np.ndarray) -> np.ndarray:
     """Windows of a mel ``(80, M)`` that start at ``starts``: ``float32 (len(starts), 80, 16)``."""
-    at = np.asarray(starts)[:, None] + np.arange(MEL_WINDOW)
-    return np.ascontiguousarray(mel[:, at.clip(0, mel.shape[1] - 1)].transpose(1, 0, 2))
+    columns = np.asarray(starts)[:, None] + np.arange(MEL_WINDOW)
+    windows = mel[:, columns.clip(0, mel.shape[1] - 1)]
+    return np.ascontiguousarray(windows.transpose(1, 0, 2))

@@ -119,14 +119,16 @@ class Regression:
         self.right = np.zeros((size, CODE_SIZE), np.float32)
         self.variance = np.zeros(CODE_SIZE)
 
-    def add(self, rows: np.ndarray, codes: np.ndarray, weights: np.ndarray) -> None:
-        """Embeddings around n frames ``(n, 11 * 512)``, codes ``(n, 8)``, weights ``(n,)``."""
-        rows = rows - np.average(rows, axis=0, weights=weights)
-        codes = codes - np.average(codes, axis=0, weights=weights)
-        scaled = rows * weights[:, None]
-        self.gram += rows.T @ scaled
-        self.right += scaled.T @ codes
-        self.variance += weights @ codes**2
+    def add(self, rows: np.ndarray, codes: np.ndarray, activity: np.ndarray, weight: float) -> None:
+        """Embeddings around n frames ``(n, 11 * 512)``, codes ``(n, 8)``, speech activity ``(n,)``.
+
+        Means are over speech; pauses are learnt too: short ones are not told from speech later.
+        """
+        rows = rows - np.average(rows, axis=0, weights=activity)
+        codes = codes - np.average(codes, axis=0, weights=activity)
+        self.gram += weight * (rows.T @ rows)
+        self.right += weight * (rows.T @ codes)
+        self.variance += weight * (codes**2).sum(axis=0)
 
     def solved(self) -> np.ndarray:
         """Weights ``(11 * 512, 8)``, each number of whose codes spreads as widely as faces'."""
@@ -165,7 +167,7 @@ def fit(net: CompactWav2Lip, encoder: AudioEncoder, clips: Clips) -> None:
             if change:
                 heard = change(heard, rng)
             later = moments + len(lead) / media.SAMPLE_RATE
-            regression.add(embed_around(encoder, heard, later), codes, weight * activity)
+            regression.add(embed_around(encoder, heard, later), codes, activity, weight)
         before = np.concatenate([before, wave])[-longest:]
 
         pauses = weight * (1 - activity)

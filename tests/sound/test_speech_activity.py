@@ -1,4 +1,4 @@
-"""Speech activity, pauses and voices."""
+"""Speech activity and pauses."""
 
 from fractions import Fraction
 
