@@ -1,4 +1,6 @@
-"""Fixtures that tests share. Real clips come from the folder LIPSYNC_TEST_CLIPS, the rest is made here."""
+"""Fixtures that tests share. Real clips come from the folder LIPSYNC_TEST_CLIPS, the rest is made
+here.
+"""
 
 import os
 from pathlib import Path
@@ -17,7 +19,6 @@ from support import (
 from helpers import params, run
 from helpers.face.detect import DETECTORS, box_detection
 from helpers.networks.wav2lip import Wav2Lip
-
 
 SLOW_FIXTURES = {"clips", "prepared", "small_run"}
 
@@ -49,7 +50,9 @@ def seeded_wav2lip(tmp_path_factory) -> str:
 
 @pytest.fixture
 def pretend_faces(monkeypatch):
-    """Call with a rule frame number -> has it a face?: the detector then obeys that, with a steady face."""
+    """Call with a rule frame number -> has it a face?: the detector then obeys that, with a steady
+    face.
+    """
 
     def use(rule):
         seen = iter(range(10**9))

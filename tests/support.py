@@ -71,15 +71,20 @@ def tone(seconds: float, rate: int = 16000) -> np.ndarray:
 
 
 def write_wave(path: Path, wave: np.ndarray, *more: str, rate: int = 16000) -> str:
+    raw = ["-f", "f32le", "-ar", str(rate), "-ac", "1", "-i", "-"]
     subprocess.run(
-        [media.ffmpeg_exe(), "-v", "error", "-y", "-f", "f32le", "-ar", str(rate), "-ac", "1", "-i", "-", *more, path],
-        input=np.asarray(wave, "<f4").tobytes(), check=True, capture_output=True,
-    )  # fmt: skip
+        [media.ffmpeg_exe(), "-v", "error", "-y", *raw, *more, path],
+        input=np.asarray(wave, "<f4").tobytes(),
+        check=True,
+        capture_output=True,
+    )
     return str(path)
 
 
 def fill(state: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
-    """Random weights that depend on the key names alone, so that two programs can have the same ones."""
+    """Random weights that depend on the key names alone, so that two programs can have the same
+    ones.
+    """
     filled = {}
     for key, value in state.items():
         if not value.is_floating_point():
@@ -108,7 +113,9 @@ def draw_batch(
     neutral: np.ndarray | None = None,
     **values: np.ndarray,
 ) -> np.ndarray:
-    """``draw_maps`` of codes ``(B, 8)`` on faces ``(B, 96, 96, 3)``; ``neutral`` may be one for all."""
+    """``draw_maps`` of codes ``(B, 8)`` on faces ``(B, 96, 96, 3)``; ``neutral`` may be one for
+    all.
+    """
     if neutral is not None:
         values["neutral"] = np.broadcast_to(neutral, codes.shape).copy()
     return draw_maps(net, MouthBatch(faces, codes, **values), precision, passes)

@@ -1,4 +1,6 @@
-"""Downloads from a server on this machine that lies in every way, and the command line around them."""
+"""Downloads from a server on this machine that lies in every way, and the command line around
+them.
+"""
 
 import errno
 import hashlib
@@ -136,7 +138,9 @@ def server(monkeypatch):
 
 @pytest.fixture
 def mirrors(server, monkeypatch, tmp_path):
-    """Call with names of answers: the registry then knows ``net``, with these mirrors; the path it is fetched to."""
+    """Call with names of answers: the registry then knows ``net``, with these mirrors; the path it
+    is fetched to.
+    """
     compact = checkpoints.entries()["compact"]
     monkeypatch.setattr("helpers.checkpoints.registry.FOLDER", tmp_path)
 
@@ -238,7 +242,7 @@ def test_nobody_listens(mirrors, monkeypatch):
     ("good", DATA[:HALF], [REST]),
     ("good", DATA, []),
     ("good", DATA + b"more", [None]),
-    ("good", OTHER[:HALF], [REST, None]),  # bad bytes: found by hash, the same mirror from the start
+    ("good", OTHER[:HALF], [REST, None]),  # bad bytes: the same mirror from the start
     ("good", OTHER, [None]),
     ("ignores_range", DATA[:HALF], [REST]),
     ("ignores_range", OTHER[:HALF], [REST]),

@@ -44,7 +44,9 @@ def test_nothing_outside_the_mask_changes(shift):
 
 
 def test_frame_warp_is_the_networks_warp():
-    """At the crop's own size, applying maps in the frame is what the training's ``warp_and_paint`` does."""
+    """At the crop's own size, applying maps in the frame is what the training's ``warp_and_paint``
+    does.
+    """
     frame = cv2.GaussianBlur(
         np.random.default_rng(0).integers(0, 255, (96, 96, 3), np.uint8), (0, 0), 3
     )

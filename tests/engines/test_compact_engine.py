@@ -47,7 +47,9 @@ def test_a_face_does_not_depend_on_its_neighbours_in_the_batch():
 
 @pytest.mark.parametrize("precision", [torch.bfloat16, torch.float16, torch.float32])
 def test_sound_moves_the_mouth(precision):
-    """The bundled network draws different mouths for different sounds, and leaves the eyes alone."""
+    """The bundled network draws different mouths for different sounds, and leaves the eyes
+    alone.
+    """
     net = checkpoints.load(checkpoints.FOLDER / "wav2lip-compact.safetensors")
     codes = sample_codes(net)
     face = sample_face()
@@ -62,7 +64,9 @@ def test_sound_moves_the_mouth(precision):
 
 
 def test_eyes_bring_mouths_nearer_to_what_is_heard():
-    """A smile and the same smile shut, told the same sounds: by passes that look at what is drawn, and blindly."""
+    """A smile and the same smile shut, told the same sounds: by passes that look at what is drawn,
+    and blindly.
+    """
     net = checkpoints.load(checkpoints.locate("compact").path)
     pixels = lambda pictures: torch.from_numpy(pictures).permute(0, 3, 1, 2).float() / 255  # noqa: E731
     smile, silence = sample_face()[None], net.readout.silence[None].numpy()
@@ -94,7 +98,9 @@ def test_eyes_bring_mouths_nearer_to_what_is_heard():
 
 
 def test_paint_is_hardly_greener_than_the_face():
-    """Green over the mean of red and blue: a smile's paint has no more of it than the cheeks, the network's own has."""
+    """Green over the mean of red and blue: a smile's paint has no more of it than the cheeks, the
+    network's own has.
+    """
     net = checkpoints.load(checkpoints.locate("compact").path)
     codes = np.random.default_rng(0).normal(size=(8, 8)).astype(np.float32)
     faces = np.repeat(sample_face()[None], 8, 0)
@@ -107,7 +113,9 @@ def test_paint_is_hardly_greener_than_the_face():
 
 
 def test_a_photographed_smile_is_painted_in_pauses_only():
-    """The sample's code is longer than 5: its teeth are bent and not painted over, unless nobody speaks."""
+    """The sample's code is longer than 5: its teeth are bent and not painted over, unless nobody
+    speaks.
+    """
     net = checkpoints.load(checkpoints.locate("compact").path)
     codes = np.random.default_rng(0).normal(size=(4, 8)).astype(np.float32)
     faces, still = np.repeat(sample_face()[None], 4, 0), np.array([False, True, True, True])

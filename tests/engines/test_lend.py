@@ -23,7 +23,9 @@ def sample():
 @given(st.floats(-4, 4), st.floats(-4, 4), st.floats(0.95, 1.05), st.floats(-12, 12))
 @settings(max_examples=12, deadline=None)
 def test_a_lent_mouth_lies_where_its_own_lay(right, down, scale, light):
-    """A frame gets its mouth back from a moved, larger and brighter copy whose landmarks are the frame's."""
+    """A frame gets its mouth back from a moved, larger and brighter copy whose landmarks are the
+    frame's.
+    """
     frame, points = sample()
     middle = points.mean(axis=0)
     move = np.array(

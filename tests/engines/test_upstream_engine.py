@@ -9,14 +9,22 @@ from helpers import params, run
 
 
 def test_frames_are_those_of_upstreams_inference(tmp_path, seeded_wav2lip):
-    """Pixels and means caught from ``inference.main()`` of Rudrabha/Wav2Lip at 5c90fa9 (its VideoWriter replaced), with
-    the same seeded weights, picture, sound and ``--box 40 170 60 180``, batch 8, on a CPU in float32."""
+    """Pixels and means caught from ``inference.main()`` of Rudrabha/Wav2Lip at 5c90fa9 (its
+    VideoWriter replaced), with the same seeded weights, picture, sound and ``--box 40 170 60 180``,
+    batch 8, on a CPU in float32.
+    """
     cv2.imwrite(str(tmp_path / "face.png"), picture()[..., ::-1])
     speech = write_wave(tmp_path / "speech.wav", tone(1.0), "-c:a", "pcm_s16le")
     p = params.build(
-        video=tmp_path / "face.png", audio=speech, run_dir=tmp_path / "run", checkpoint=seeded_wav2lip,
-        box="60,40,180,170", blend="box", precision="fp32", batch_size=8,
-    )  # fmt: skip
+        video=tmp_path / "face.png",
+        audio=speech,
+        run_dir=tmp_path / "run",
+        checkpoint=seeded_wav2lip,
+        box="60,40,180,170",
+        blend="box",
+        precision="fp32",
+        batch_size=8,
+    )
     record, plan, engine = run.prepare(p)
     assert record["plan"]["mel_alignment"] == "inference"
     frames = list(run.render_frames(plan, p.video, engine, p, 0, plan.frames))

@@ -18,7 +18,9 @@ from helpers.networks.maps import chain_maps, warp_and_paint
     st.integers(1, 20),
 )
 def test_paint_between_two_painted_places_has_no_narrow_gap(alpha, first, width):
-    """Paint is only added, no more than there is beside it, and the second time nothing; a gap of GAP px stays."""
+    """Paint is only added, no more than there is beside it, and the second time nothing; a gap of
+    GAP px stays.
+    """
     alpha[..., 0, :] = 4
     alpha[..., 0, first : first + width] = -4
     given_alpha = torch.from_numpy(alpha)

@@ -29,7 +29,9 @@ def choose(wanted, codes, *, shown=None, speech=None, **donors):
 @given(st.permutations([0, 1, 2, 3, 4]), st.integers(3, 40))
 @settings(max_examples=25, deadline=None)
 def test_pieces_are_found_again(order, block):
-    """Wishes cut from the known mouths in another order are answered with those, in blocks of any length."""
+    """Wishes cut from the known mouths in another order are answered with those, in blocks of any
+    length.
+    """
     known = np.random.default_rng(1).normal(size=(50, 8)) * 3
     path = np.concatenate([np.arange(10 * k, 10 * k + 10) for k in order])
     with pytest.MonkeyPatch.context() as patch:

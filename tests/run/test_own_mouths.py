@@ -52,7 +52,9 @@ def test_a_talking_clip_lends_its_mouths(dubbed, tmp_path):
 
 
 def test_mouths_follow_the_new_speech_not_the_old(dubbed, clips):
-    """The mean code that the eyes see in the result goes with what the ear hears, more than with the source's."""
+    """The mean code that the eyes see in the result goes with what the ear hears, more than with
+    the source's.
+    """
     _, plan, engine, p = dubbed
     numbers = np.arange(plan.frames)
     frames = list(run.render_frames(plan, p.video, engine, p, 0, plan.frames))
@@ -66,9 +68,14 @@ def test_mouths_follow_the_new_speech_not_the_old(dubbed, clips):
 def test_bars_stay_black_and_cuts_change_the_lenders(clips, tmp_path):
     """Each shot has its own lenders, between black bars too."""
     p = params.build(
-        video=clips / "cuts_noface.mp4", audio=clips / "speech_2.wav", run_dir=tmp_path, restorer="none",
-        output_size="320x400", fit="letterbox", length="video",
-    )  # fmt: skip
+        video=clips / "cuts_noface.mp4",
+        audio=clips / "speech_2.wav",
+        run_dir=tmp_path,
+        restorer="none",
+        output_size="320x400",
+        fit="letterbox",
+        length="video",
+    )
     _, plan, engine = run.prepare(p)
     lent, shot = plan.donors[0], plan.faces.shot
     assert (lent[~plan.redrawn] == -1).all() and (lent[80:] >= 75).all()
@@ -103,7 +110,9 @@ def test_who_does_not_talk_lends_nothing(clips, tmp_path, what):
 
 
 def test_short_speech_still_finds_mouths(clips, tmp_path):
-    """Source frames after the end of the speech lend too; a clip that is too short lends nothing."""
+    """Source frames after the end of the speech lend too; a clip that is too short lends
+    nothing.
+    """
     sound = Path(tmp_path, "short.wav")
     write_wave(sound, media.read_audio(clips / "grid_v2.mpg")[4000:20000])
     p = params.build(video=clips / "vr_2.mp4", audio=sound, run_dir=tmp_path / "a", restorer="none")

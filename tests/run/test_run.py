@@ -119,9 +119,12 @@ def test_fill_stays_in_the_clip(count, available, fill):
 
 
 @pytest.mark.parametrize("size, fit, want, place", [
-    ("source", "keep", (160, 120), (0, 0, 160, 120)), ("240", "keep", (320, 240), (0, 0, 320, 240)),
-    ("200x200", "keep", (200, 150), (0, 0, 200, 150)), ("200x200", "letterbox", (200, 200), (0, 25, 200, 150)),
-    ("200x200", "stretch", (200, 200), (0, 0, 200, 200)), ("101x77", "stretch", (101, 77), (0, 0, 101, 77)),
+    ("source", "keep", (160, 120), (0, 0, 160, 120)),
+    ("240", "keep", (320, 240), (0, 0, 320, 240)),
+    ("200x200", "keep", (200, 150), (0, 0, 200, 150)),
+    ("200x200", "letterbox", (200, 200), (0, 25, 200, 150)),
+    ("200x200", "stretch", (200, 200), (0, 0, 200, 200)),
+    ("101x77", "stretch", (101, 77), (0, 0, 101, 77)),
 ])  # fmt: skip
 def test_output_sizes(small_run, size, fit, want, place):
     record, p = small_run(output_size=size, fit=fit)
@@ -326,7 +329,8 @@ def test_sound_given_as_video_is_told(small_run, tmp_path):
 
 
 @pytest.mark.parametrize("values, words", [
-    (dict(ouput_size="720"), "did you mean output_size"), (dict(fill="pingpongs"), "did you mean pingpong"),
+    (dict(ouput_size="720"), "did you mean output_size"),
+    (dict(fill="pingpongs"), "did you mean pingpong"),
     (dict(crf="high"), "not of type int"), (dict(crf=52), "outside 0 to 51"),
     (dict(smooth="maybe"), "not of type bool"),
     (dict(batch_size=1.5), "not of type int"),
@@ -337,8 +341,9 @@ def test_wrong_parameters_are_told(values, words):
 
 
 @pytest.mark.parametrize("values, words", [
-    (dict(fps="fast"), "fps=fast"), (dict(output_size="big"), "output_size=big"), (dict(box="1,2,3"), "4 numbers"),
-    (dict(box="0,0,500,50"), "160x120"), (dict(pads="1,2"), "4 numbers"), (dict(crop="0,0,999,9"), "160x120"),
+    (dict(fps="fast"), "fps=fast"), (dict(output_size="big"), "output_size=big"),
+    (dict(box="1,2,3"), "4 numbers"), (dict(box="0,0,500,50"), "160x120"),
+    (dict(pads="1,2"), "4 numbers"), (dict(crop="0,0,999,9"), "160x120"),
     (dict(face="larges"), "face=larges"), (dict(rotate="45"), "0, 90, 180, 270"),
 ])  # fmt: skip
 def test_impossible_values_are_told(small_run, values, words):
@@ -349,7 +354,9 @@ def test_impossible_values_are_told(small_run, values, words):
 MEASURE = """
 import resource, sys
 from helpers import params, run
-run.lipsync(params.build(video=sys.argv[1], audio=sys.argv[2], run_dir=sys.argv[3], box="150,40,330,260", fps="10"))
+names = ("video", "audio", "run_dir")
+given = dict(zip(names, sys.argv[1:]))
+run.lipsync(params.build(**given, box="150,40,330,260", fps="10"))
 print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
 """
 
