@@ -67,11 +67,13 @@ def test_a_killed_training_gives_the_weights_of_an_undisturbed_one(prepared, exp
 
     names = ("whole", "killed")
     files = [tmp_path / name / "wav2lip-compact.safetensors" for name in names]
-    assert files[0].read_bytes() == files[1].read_bytes()
+    weights = [checkpoints.load(path).state_dict() for path in files]
+    for name, value in weights[0].items():
+        assert torch.equal(value, weights[1][name]), name
 
 
 def test_a_narrow_generator_without_some_parts_loads_by_its_width(prepared, expert, tmp_path):
-    without = ("expert", "looks", "cycle")
+    without = ("expert", "looks", "cycle", "encoders")
     config = GeneratorConfig(2, expert=expert, width=0.25, without=without)
     net = checkpoints.load(generator.train(prepared.arrays, tmp_path, config))
     assert net.width == 0.25
@@ -82,11 +84,11 @@ def test_a_narrow_generator_without_some_parts_loads_by_its_width(prepared, expe
 
 
 def test_another_width_in_one_folder_is_refused(prepared, expert, tmp_path):
-    config = GeneratorConfig(1, expert=expert, width=0.25)
-    path = generator.train(prepared.arrays, tmp_path, config)
+    values = dict(expert=expert, without=("encoders",))
+    path = generator.train(prepared.arrays, tmp_path, GeneratorConfig(1, width=0.25, **values))
     before = path.read_bytes()
     with pytest.raises(ParameterError, match=r"width was 0.25, is 0.5"):
-        generator.train(prepared.arrays, tmp_path, GeneratorConfig(2, expert=expert, width=0.5))
+        generator.train(prepared.arrays, tmp_path, GeneratorConfig(2, width=0.5, **values))
     assert path.read_bytes() == before
 
 
