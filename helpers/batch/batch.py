@@ -65,7 +65,7 @@ def run_notebooks(values: Values) -> dict[str, Any]:
     from ..notebook import runner
 
     others = {name: value for name, value in values.items() if name not in (*INPUTS, "run_dir")}
-    return runner.run_all(*(values[name] for name in INPUTS), values["run_dir"], others)
+    return runner.run_all(values["video"], values["audio"], values["run_dir"], others)
 
 
 def _finished(out: Path, resume: bool) -> dict[str, Row]:

@@ -50,7 +50,8 @@ def _media_of(out: Path, row: dict[str, Any]) -> dict[str, str]:
 def thumbnail(video: Path) -> str:
     """The middle frame of a video, as a JPEG in a data URI."""
     info = media.probe(video)
-    frame = next(media.read_indexed(video, info.fps, [info.frames // 2]))
+    fps = media.default_fps(info)
+    frame = next(media.read_indexed(video, fps, [info.frames // 2]))
     height = round(frame.shape[0] * THUMBNAIL_WIDTH / frame.shape[1])
     small = cv2.resize(frame, (THUMBNAIL_WIDTH, height), interpolation=cv2.INTER_AREA)
     _, encoded = cv2.imencode(".jpg", small[..., ::-1])

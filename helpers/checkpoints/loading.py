@@ -10,6 +10,7 @@ import os
 import pickle
 import warnings
 from pathlib import Path
+from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
@@ -42,7 +43,7 @@ EARLIER_KEYS = {  # how keys begin in a file -> in its network
 STATE_KEYS = ("state_dict", "params_ema")
 
 
-def load(path: str | os.PathLike) -> nn.Module:
+def load(path: str | os.PathLike) -> Any:
     """A network in eval mode, float32, channels_last (SyncNet is not).
 
     From a ``.safetensors`` of ours, SyncNet's ``.model`` or a checkpoint of Wav2Lip's. A checkpoint

@@ -7,8 +7,8 @@ how its answer goes back into the frame. Nothing outside this package asks which
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, fields
-from typing import ClassVar, Protocol
+from dataclasses import dataclass, fields
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 from torch import nn
@@ -16,6 +16,8 @@ from torch import nn
 from ..networks.codes import CODE_SIZE
 from ..networks.compact import CompactWav2Lip
 from ..plan.plan import Plan
+
+NOT_GIVEN: Any = None
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,10 @@ class MouthBatch:
 
     faces: np.ndarray
     sound: np.ndarray
-    pauses: np.ndarray = field(default=None)
-    neutral: np.ndarray = field(default=None)
-    from_donor: np.ndarray = field(default=None)
-    is_photo: np.ndarray = field(default=None)
+    pauses: np.ndarray = NOT_GIVEN
+    neutral: np.ndarray = NOT_GIVEN
+    from_donor: np.ndarray = NOT_GIVEN
+    is_photo: np.ndarray = NOT_GIVEN
 
     def __post_init__(self):
         count = len(self.faces)
@@ -43,9 +45,8 @@ class MouthBatch:
             from_donor=np.zeros(count, bool),
             is_photo=np.zeros(count, bool),
         )
-
         for name, value in zeros.items():
-            if getattr(self, name) is None:
+            if getattr(self, name) is NOT_GIVEN:
                 object.__setattr__(self, name, value)
 
     def __len__(self) -> int:

@@ -60,7 +60,7 @@ def sound_delay(framecrc: str) -> float:
         tick = re.search(rf"#tb {stream}: (\d+)/(\d+)", framecrc)
         packets = [_packet(x) for x in framecrc.splitlines() if x.startswith(f"{stream},")]
         times = [packet.shown for packet in packets if packet.shown != NO_TIME]
-        if not times:
+        if not times or not tick:
             return 0.0
 
         starts.append(min(times) * int(tick[1]) / int(tick[2]))
@@ -88,7 +88,7 @@ def _shown_times(packets: list[Packet], first_shown: int) -> list[int]:
     if all(packet.shown != NO_TIME for packet in packets):
         return sorted(packet.shown for packet in packets)
 
-    times = []
+    times: list[int] = []
     for packet in packets:
         after = times[-1] + packets[0].length if times else 0
         times.append(after if packet.decoded == NO_TIME else packet.decoded)

@@ -91,9 +91,10 @@ def _find_sound(streams: list[str]) -> dict:
 
 def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict) -> MediaInfo:
     """Sizes and colours from the first decoded picture, times from every packet."""
-    codec = re.search(r"Video: (\w+)", stream)[1]
-    rotation = re.search(r"rotation of (-?\d+\.?\d*) degrees", dump)
-    rotation = round(float(rotation[1])) if rotation else 0
+    named = re.search(r"Video: (\w+)", stream)
+    codec = named[1] if named else ""
+    turned = re.search(r"rotation of (-?\d+\.?\d*) degrees", dump)
+    rotation = round(float(turned[1])) if turned else 0
     has_alpha = re.search(r"alpha_mode\s*: 1", dump, re.I)
     decoder = ALPHA_DECODERS.get(codec, "") if has_alpha else ""
 
@@ -101,8 +102,8 @@ def _probe_video(path: str, container: str, dump: str, stream: str, sound: dict)
     packets = ["-map", "0:V:0", "-c", "copy", "-copyinkf", "-f", "framecrc", "pipe:1"]
     looked = _look(path, *first, *packets, decoder=decoder)
     picture = _shown_picture(looked.stderr, bool(rotation % 180))
-    listing = picture and list_packets(looked.stdout, picture.pop("time"))
-    if not listing:
+    listing = list_packets(looked.stdout, picture.pop("time")) if picture else None
+    if not picture or not listing:
         raise InputError(f"{path} has a video stream but no frame that can be decoded")
 
     timing = _timing(path, listing, stream)
@@ -189,7 +190,8 @@ def _timing(path: str, listing: Listing, stream: str) -> dict:
     fps, variable = find_rate(times, tick, stated and stated[1])
     last = listing.last_length * tick if variable else 0
     start = (times[0] - lead) * tick
-    duration = max(0, start) + (times[-1] - times[0]) * tick + (last or 1 / fps)
+    shown = (times[-1] - times[0]) * tick + (last or 1 / fps)
+    duration = max(Fraction(0), start) + shown
     return dict(
         duration=float(duration),
         fps=fps,

@@ -15,6 +15,8 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 
 import cv2
+from typing import Any
+
 import numpy as np
 
 from ..errors import InputError
@@ -106,7 +108,8 @@ def _stream(
                     f"{info.path}: no frame can be decoded" + (f" ({detail[-1]})" if detail else "")
                 )
         finally:
-            process.stdout.close()
+            if process.stdout:
+                process.stdout.close()
             process.kill()
             process.wait()
 
@@ -133,7 +136,7 @@ def _decode_command(
     ]
 
 
-def _read_exactly(pipe, buffer: bytearray) -> bool:
+def _read_exactly(pipe: Any, buffer: bytearray) -> bool:
     view = memoryview(buffer)
     while view:
         got = pipe.readinto(view)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import tempfile
@@ -66,18 +67,18 @@ def write_video(
     return count
 
 
-def _feed(process: subprocess.Popen, frame: np.ndarray, following: Iterator[np.ndarray]) -> int:
+def _feed(process: subprocess.Popen, first: np.ndarray, following: Iterator[np.ndarray]) -> int:
     """Write a frame and those after it to a process; returns how many there were."""
-    height, width = frame.shape[:2]
+    assert process.stdin
+    height, width = first.shape[:2]
     odd = ((0, height % 2), (0, width % 2), (0, 0))
     count = 0
-    while frame is not None:
+    for frame in itertools.chain([first], following):
         if any(after for _, after in odd):
             frame = np.pad(frame, odd, mode="edge")
 
-        process.stdin.write(memoryview(np.ascontiguousarray(frame)).cast("B"))
+        process.stdin.write(np.ascontiguousarray(frame).data.cast("B"))
         count += 1
-        frame = next(following, None)
 
     process.stdin.close()
     return count

@@ -63,7 +63,9 @@ def source_pictures(plan: Plan, video: str, start: int, stop: int) -> Iterator[n
         yield frame
 
 
-def scaled_pictures(plan: Plan, video: str, source: Sequence[int]) -> Iterator[np.ndarray]:
+def scaled_pictures(
+    plan: Plan, video: str, source: Sequence[int] | np.ndarray
+) -> Iterator[np.ndarray]:
     """Source frames by number, scaled as in the result, without the bars around them."""
     size = plan.place[2:]
     return media.read_indexed(

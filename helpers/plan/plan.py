@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -42,8 +43,7 @@ class Plan:
 
     def __post_init__(self):
         for part in (self, self.sound, self.faces, *self.others):
-            for f in fields(part):
-                value = getattr(part, f.name)
+            for value in vars(part).values():
                 if isinstance(value, np.ndarray):
                     value.setflags(write=False)
 
@@ -159,14 +159,16 @@ def load_plan(path: str | os.PathLike) -> Plan:
             for k in range(len(faces["present"]))
         ]
         sound = {f.name: data[f"sound.{f.name}"] for f in fields(Speech)}
-        crop = tuple(int(v) for v in data["crop"])
+        sizes = {name: tuple(data[name].tolist()) for name in SIZES}
+        arrays = {name: data[name] for name in OWN_ARRAYS}
+        values: dict[str, Any] = sizes | arrays
+        crop: Any = tuple(data["crop"].astype(int).tolist()) or None
 
         return Plan(
-            fps=Fraction(*(int(v) for v in data["fps"])),
-            view=media.View(int(data["rotate"]), crop or None),
+            fps=Fraction(*data["fps"].tolist()),
+            view=media.View(int(data["rotate"]), crop),
             faces=tracks[0],
             others=tuple(tracks[1:]),
             sound=Speech(**sound),
-            **{name: tuple(int(v) for v in data[name]) for name in SIZES},
-            **{name: data[name] for name in OWN_ARRAYS},
+            **values,
         )

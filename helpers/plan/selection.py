@@ -134,7 +134,7 @@ def own_offset(
         and abs(found["offset"]) <= LATEST_OFFSET
     )
 
-    return found["offset"] * step if is_own else None
+    return int(found["offset"]) * step if is_own else None
 
 
 def donor_codes(codes: np.ndarray, lips: np.ndarray, spoken: np.ndarray | None) -> np.ndarray:

@@ -64,4 +64,4 @@ def with_target_codes(
 
 def audio_encoder_for(net: CompactWav2Lip) -> AudioEncoder:
     """The audio encoder, where the network is."""
-    return checkpoints.audio_encoder().to(net.readout.weight.device)
+    return checkpoints.audio_encoder().to(next(net.parameters()).device)

@@ -36,6 +36,7 @@ def inputs(p: Params) -> dict[str, str]:
     """Paths of video and audio: given, else of the run folder, else of the bundled sample."""
     in_folder = stored(p.run_dir)["inputs"]
     paths = {}
+    path: str | Path
     for name, sample in SAMPLE_FILES.items():
         given = getattr(p, name)
         if given:

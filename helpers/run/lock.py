@@ -16,7 +16,7 @@ from .record import UNFINISHED
 try:
     import fcntl
 except ImportError:  # Windows
-    fcntl = None
+    fcntl = None  # type: ignore[assignment]
 
 HOLDER = "holder"  # file in the run's own folder that says who holds the lock
 INHERITED = "LIPSYNC_LOCKED"  # environment variable: the folder whose lock a parent process holds

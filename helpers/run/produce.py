@@ -203,7 +203,7 @@ def summary(record: Record) -> dict[str, Any]:
     """The facts that a notebook's last cell and the command line print as one JSON line."""
     results = record["results"]
     plan = record.get("plan", {})
-    first = next(iter(results.values()), {})
+    first: Record = next(iter(results.values()), {})
 
     return dict(
         frames=plan.get("frames"),

@@ -46,9 +46,9 @@ def render_frames(
     size = p.batch_size
     pictures = media.prefetch(source_pictures(plan, video, start, stop), depth=size)
     layers = [Layer(layer, video, start, stop) for layer in plan.layers]
-    to_restore = plan.layers if restorer else []
-    if restorer and p.restore_unsynced:
-        to_restore = [*to_restore, *plan.bystanders(p)]
+    to_restore = list(plan.layers)
+    if p.restore_unsynced and restorer:
+        to_restore += plan.bystanders(p)
 
     with ThreadPoolExecutor() as pool:
         for first in range(start, stop, size):
@@ -59,9 +59,10 @@ def render_frames(
             for layer in layers:
                 redraw(frames, layer, engine, size, pool, times)
 
-            with times.stage("restore"):
-                for plan_of_one in to_restore:
-                    restore_faces(frames, plan_of_one, restorer)
+            if restorer:
+                with times.stage("restore"):
+                    for plan_of_one in to_restore:
+                        restore_faces(frames, plan_of_one, restorer)
 
             yield from frames.values()
 
@@ -109,9 +110,10 @@ def redraw(
         batch = batch.padded(size, places)
 
     with times.stage("network"):
-        patches = list(
-            halving_batches(lambda rows: engine.draw(batch.rows(rows)), range(size), size, "draw")
+        drawn = halving_batches(
+            lambda rows: list(engine.draw(batch.rows(rows))), range(size), size, "draw"
         )
+        patches: list[np.ndarray] = list(drawn)
 
     with times.stage("blend"):
         for n, place in zip(numbers, places, strict=True):
