@@ -14,7 +14,6 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from torch import nn
 
 from ..errors import WeightsError
 from ..networks.audio_encoder import AudioEncoder

@@ -13,10 +13,9 @@ import tempfile
 from collections import deque
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
-
-import cv2
 from typing import Any
 
+import cv2
 import numpy as np
 
 from ..errors import InputError
