@@ -71,7 +71,7 @@ def add_sweep(commands: Commands) -> None:
     )
     command.add_argument(
         "--sort",
-        default="sync_confidence",
+        default="distance",
         metavar="MEASURE",
         help="column that decides the order (default: %(default)s)",
     )

@@ -76,6 +76,7 @@ class AudioEncoder(nn.Module):
         self.conv1 = nn.Conv1d(N_MELS, WIDTH, 3, padding=1)
         self.conv2 = nn.Conv1d(WIDTH, WIDTH, 3, stride=MEL_STEP, padding=1)
         self.blocks = nn.ModuleList([Block() for _ in range(BLOCKS)])
+        self.positions: torch.Tensor
         self.register_buffer("positions", sinusoids(PIECE), persistent=False)
 
     def forward(self, mel: torch.Tensor) -> torch.Tensor:

@@ -18,14 +18,10 @@ from .layers import ConvBlock, residual
 CODE_SIZE = 8
 READ_REACH = 5  # audio embeddings before and after a moment that tell its code: 0.1 s each way
 TAPS = 2 * READ_REACH + 1
-MOUTH_ROWS, MOUTH_COLUMNS = (
-    slice(46, 94),
-    slice(16, 80),
-)  # of the 96 px square: the mouth and the chin
-LIP_ROWS, LIP_COLUMNS = (
-    slice(6, 34),
-    slice(14, 50),
-)  # of these: lips and what is near them, never background
+MOUTH_ROWS = slice(46, 94)  # of the 96 px square: the mouth and the chin
+MOUTH_COLUMNS = slice(16, 80)
+LIP_ROWS = slice(6, 34)  # of these: lips and what is near them, never background
+LIP_COLUMNS = slice(14, 50)
 CONTRAST_LIMIT = 4.0  # spreads
 
 
@@ -36,6 +32,10 @@ class SpeechReadout(nn.Module):
     ``silence`` ``(8,)``: the code of a mouth whose person keeps silent, less the person's mean
     code; ``opening`` ``(8,)``: the unit vector of codes along which lips part.
     """
+
+    weight: torch.Tensor
+    silence: torch.Tensor
+    opening: torch.Tensor
 
     def __init__(self):
         super().__init__()
@@ -62,8 +62,8 @@ class FaceEncoder(nn.Module):
             nn.PixelUnshuffle(2), ConvBlock(4, 32, 3, 1, 1),
             ConvBlock(32, 48, 3, 2, 1), residual(48), ConvBlock(48, 64, 3, 2, 1), residual(64),
             ConvBlock(64, 96, 3, 2, 1),
-            nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 12, 64), nn.ReLU(), nn.Linear(64, CODE_SIZE),
-            nn.BatchNorm1d(CODE_SIZE, affine=False),
+            nn.Flatten(), nn.Dropout(0.2), nn.Linear(96 * 12, 64), nn.ReLU(),
+            nn.Linear(64, CODE_SIZE), nn.BatchNorm1d(CODE_SIZE, affine=False),
         )  # fmt: skip
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:

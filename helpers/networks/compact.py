@@ -55,13 +55,14 @@ class CompactWav2Lip(nn.Module):
             nn.Sequential(upsampling(2 * c24, c48), residual(c48), residual(c48)),
         ])  # fmt: skip
 
+        last = nn.Conv2d(c48, 24, 3, 1, 1)
         self.output_block = nn.Sequential(
-            ConvBlock(2 * c48, c48, 3, 1, 1), nn.Conv2d(c48, 24, 3, 1, 1), nn.PixelShuffle(2)
+            ConvBlock(2 * c48, c48, 3, 1, 1), last, nn.PixelShuffle(2)
         )
-        last = self.output_block[1]
+        bias = torch.zeros(24)
+        bias[8:12] = ALPHA_BIAS
         nn.init.normal_(last.weight, std=0.01)
-        nn.init.zeros_(last.bias)
-        last.bias.data[8:12] = ALPHA_BIAS
+        last.bias = nn.Parameter(bias)
 
     def correction(self, wanted: torch.Tensor, pictures: torch.Tensor) -> torch.Tensor:
         """What mouths ``(B, 3, 96, 96)`` lack of the codes ``(B, 8)`` that are wanted."""

@@ -62,9 +62,9 @@ def encode_speech(
     silence = net.readout.silence.cpu().numpy()
     spoken = codes[activity > 0.5]
     if len(spoken):
-        spread = np.sqrt(spoken.var(axis=0).sum())
+        spread = float(np.sqrt(spoken.var(axis=0).sum()))
         stretch = np.clip(SPREAD / max(spread, 1e-6), 1 / MOST_STRETCH, MOST_STRETCH)
-        usual = SPOKEN_OPEN * silence / max(1e-6, np.linalg.norm(silence))
+        usual = SPOKEN_OPEN * silence / max(1e-6, float(np.linalg.norm(silence)))
         codes = (codes - spoken.mean(axis=0)) * stretch - usual
 
     share = activity[:, None]
@@ -118,4 +118,5 @@ def neutral_code(net: CompactWav2Lip, codes: np.ndarray) -> np.ndarray:
     code = codes.mean(axis=0)
     if not is_talking(codes):
         code = (code - USUALLY_OPEN * F.normalize(net.readout.silence, dim=0).cpu().numpy()) / 2
-    return code * min(1, NEUTRAL_LIMIT / max(1e-6, np.linalg.norm(code)))
+    length = max(1e-6, float(np.linalg.norm(code)))
+    return code * min(1, NEUTRAL_LIMIT / length)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import torch
 from torch import nn
 from torch.nn import functional as F
@@ -18,6 +20,7 @@ class ConvBlock(nn.Module):
         self, cin, cout, kernel_size, stride, padding, residual=False, output_padding=None
     ):
         super().__init__()
+        conv: nn.Module
         if output_padding is None:
             conv = nn.Conv2d(cin, cout, kernel_size, stride, padding)
         else:
@@ -51,7 +54,7 @@ def upsampling(cin: int, cout: int) -> ConvBlock:
     return ConvBlock(cin, cout, 3, 2, 1, output_padding=1)
 
 
-def unet(net: nn.Module, bottom: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
+def unet(net: Any, bottom: torch.Tensor, faces: torch.Tensor) -> torch.Tensor:
     """Faces through encoder and decoder, which starts from ``bottom`` ``(B, C, 1, 1)``."""
     skips = []
     for block in net.face_encoder_blocks:

@@ -31,14 +31,15 @@ class CompactRestorer(nn.Module):
         for _ in range(DEPTH):
             layers += [nn.Conv2d(CHANNELS, CHANNELS, 3, 1, 1), nn.PReLU(CHANNELS)]
 
-        layers += [nn.Conv2d(CHANNELS, 12, 3, 1, 1), nn.PixelShuffle(2)]
+        last = nn.Conv2d(CHANNELS, 12, 3, 1, 1)
+        layers += [last, nn.PixelShuffle(2)]
         self.body = nn.Sequential(*layers)
         for layer in layers:
             if isinstance(layer, nn.Conv2d):  # the default's signal dies in so many layers
                 nn.init.kaiming_normal_(layer.weight, a=0.25)
-                nn.init.zeros_(layer.bias)
+                nn.init.constant_(layer.get_parameter("bias"), 0)
 
-        nn.init.zeros_(layers[-2].weight)
+        nn.init.zeros_(last.weight)
 
     def forward(self, pictures: torch.Tensor) -> torch.Tensor:
         mean = pictures.contiguous()  # in channels_last these two take five times as long

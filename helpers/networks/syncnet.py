@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import functools
+from typing import Any
 
 import torch
 from torch import nn
 
 
-def _layer(conv: type[nn.Module], norm: type[nn.Module], *shape) -> list[nn.Module]:
+def _layer(conv: Any, norm: Any, *shape: Any) -> list[nn.Module]:
     layer = conv(*shape)
     return [layer, norm(layer.out_channels), nn.ReLU(inplace=True)]
 

@@ -47,6 +47,8 @@ def prepare(p: Params, save: bool = True) -> tuple[Record, Plan, Engine]:
             names = ("weights", "plan", "render_key", "parameters", "seconds")
             change(p.run_dir, **{name: record[name] for name in names})
             record = read(p.run_dir)
+        else:
+            record["results"] = {}  # those there are belong to the run as it is
 
     return record, plan, engine
 

@@ -6,7 +6,6 @@ import sys
 import numpy as np
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from helpers import checkpoints, params
 from helpers.errors import ParameterError, WeightsError
@@ -23,7 +22,6 @@ import sys
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 
 from helpers.training import generator
 from helpers.training.config import GeneratorConfig
@@ -69,15 +67,9 @@ def test_a_killed_training_gives_the_weights_of_an_undisturbed_one(prepared, exp
 
     names = ("whole", "killed")
     files = [tmp_path / name / "wav2lip-compact.safetensors" for name in names]
-<<<<<<< HEAD
-    whole, gone_on = (load_file(path) for path in files)
-    assert whole.keys() == gone_on.keys()
-    assert all(torch.equal(whole[name], gone_on[name]) for name in whole)
-=======
     weights = [checkpoints.load(path).state_dict() for path in files]
     for name, value in weights[0].items():
         assert torch.equal(value, weights[1][name]), name
->>>>>>> h-train
 
 
 def test_a_narrow_generator_without_some_parts_loads_by_its_width(prepared, expert, tmp_path):
