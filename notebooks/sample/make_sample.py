@@ -108,9 +108,7 @@ def make_talking(folder: Path) -> None:
 
 
 def make_photograph() -> None:
-    media.write_video(
-        FOLDER / "photograph.mp4", photograph_frames(), FPS, crf=20, preset="slow"
-    )
+    media.write_video(FOLDER / "photograph.mp4", photograph_frames(), FPS, crf=20, preset="slow")
     spoken = ["espeak-ng", "-v", "en-us+f3", "-s", "150", "--stdout", TEXT]
     wave = FOLDER / "voice.wav"
     wave.write_bytes(subprocess.run(spoken, capture_output=True, check=True).stdout)
