@@ -48,10 +48,14 @@ class Candidates(NamedTuple):
 
 
 class OwnSound(NamedTuple):
-    """A clip's own sound: its waveform, mel windows ``(S, 80, 16)``, who judges whose it is."""
+    """A clip's own sound, and who judges whose it is.
+
+    wave: 16 kHz; windows ``(S, 80, 16)``: of the mel; activity ``(S,)``: 1 speech to 0 pause.
+    """
 
     wave: np.ndarray
     windows: np.ndarray
+    activity: np.ndarray
     expert: SyncExpert | None
 
 
@@ -119,6 +123,9 @@ def spoken_codes(
     if early is None:
         return None
 
-    moments = frame_moments(len(sound.windows), fps)[frames] + early / float(fps)
-    codes = encode_speech(net, audio_encoder_for(net), sound.wave, moments)
+    count = len(sound.windows)
+    in_time = np.clip(frames + early, 0, count - 1)
+    moments = frame_moments(count, fps)[in_time]
+    activity = sound.activity[in_time]
+    codes = encode_speech(net, audio_encoder_for(net), sound.wave, moments, activity)
     return with_opening(net, codes)

@@ -15,6 +15,7 @@ from ..face.track import FaceTrack
 from ..networks.compact import CompactWav2Lip
 from ..networks.encode import encode_faces, is_talking, neutral_code
 from ..sound.mel import mel_windows, melspectrogram, window_starts
+from ..sound.speech import speech_activity
 from .donors import NEUTRAL_FRAMES, Candidates, OwnSound, choose_donors, donor_count
 from .selection import ENOUGH_S
 from .speech import Speech
@@ -91,4 +92,5 @@ def own_sound(clip: Clip, count: int, net: CompactWav2Lip) -> OwnSound | None:
     if expert:
         expert = expert.to(next(net.parameters()).device)
 
-    return OwnSound(wave, mel_windows(mel, starts), expert)
+    activity = speech_activity(wave, count, clip.fps)
+    return OwnSound(wave, mel_windows(mel, starts), activity, expert)

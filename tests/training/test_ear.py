@@ -30,7 +30,7 @@ def test_the_readout_learns_what_the_face_encoder_sees(prepared, compact):
     alike = [np.corrcoef(asked[:, k], faces[:, k])[0, 1] for k in range(8)]
     assert min(alike) > 0.8
     shares = asked.std(axis=0) / faces.std(axis=0)
-    assert shares / shares.mean() == pytest.approx(np.ones(8), rel=0.15)
+    assert shares / shares.mean() == pytest.approx(np.ones(8), rel=0.25)
     assert torch.equal(net.readout.opening, opening)  # of many clips, while here is one
 
 
