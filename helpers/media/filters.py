@@ -42,6 +42,8 @@ def picture_filters(
     filters += _fit(info, *fitted)
     filters += _frame_times(info, fps, start)
     filters.append(TONE_MAP if info.is_hdr else _rgb(info))
+    if fitted != _even(*fitted):
+        filters.append(f"crop={fitted[0]}:{fitted[1]}:0:0")
     filters += view.filters(info)
 
     if view != WHOLE and size != view.size(info):
@@ -62,10 +64,16 @@ def _fit(info: MediaInfo, width: int, height: int) -> list[str]:
     same = f"lt(abs({shape}-1),{tolerance:.4f})"
     across = f"if({same},{width},max(1,round({width}*min(1,{shape}))))"
     down = f"if({same},{height},max(1,round({height}*min(1,1/{shape}))))"
+    columns, lines = _even(width, height)
     return [
         f"scale=w='{across}':h='{down}':eval=frame:{EXACT}",
-        f"pad={width}:{height}:-1:-1:eval=frame",
+        f"pad={columns}:{lines}:-1:-1:eval=frame",
     ]
+
+
+def _even(width: int, height: int) -> tuple[int, int]:
+    """The next size that a picture with halved colours can be padded to."""
+    return width + width % 2, height + height % 2
 
 
 def _rgb(info: MediaInfo, form: str = "rgb24") -> str:

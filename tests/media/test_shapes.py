@@ -90,3 +90,19 @@ def test_fields_are_made_into_pictures(tmp_path):
 
 def test_frames_that_are_whole_are_not_deinterlaced(tmp_path):
     assert not media.probe(disc_clip(tmp_path / "clip.mp4", "160x120")).interlaced
+
+
+@pytest.mark.parametrize("size", [(321, 121), (320, 121), (321, 120), (107, 81)])
+def test_colours_stored_by_halves_bear_odd_sizes(size, tmp_path):
+    clip = disc_clip(tmp_path / "clip.mp4", "640x242")
+    frame = next(media.read_frames(clip, FPS, 0, 1, size))
+    assert frame.shape == (size[1], size[0], 3)
+    width, height = disc_shape(frame)
+    assert abs(width - size[0] * 121 / 640) <= 2 and abs(height - size[1] / 2) <= 2
+    whole = media.View(0, (0, 0, 321, 121))
+    assert next(media.read_frames(clip, FPS, 0, 1, None, whole)).shape == (121, 321, 3)
+
+
+def test_a_source_of_odd_size_with_halved_colours(tmp_path):
+    clip = disc_clip(tmp_path / "clip.mkv", "161x121", "1", "-c:v", "ffv1")
+    assert next(media.read_frames(clip, FPS)).shape == (121, 161, 3)
