@@ -11,6 +11,8 @@ PYTHON ?= python3.11
 VENV ?= .venv
 BIN = $(VENV)/bin
 PIP = $(BIN)/python -m pip install --quiet
+# two at a time, a core each
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALLED = $(VENV)/.installed
 DEV = $(VENV)/.installed-dev
 REFERENCE = $(VENV)/.installed-reference
@@ -23,10 +25,10 @@ demo: $(INSTALLED)
 
 test: $(DEV)
 	@$(MAKE) reference || echo "the reference packages could not be installed: their tests are skipped"
-	$(BIN)/python -m pytest
+	$(PYTEST)
 
 fast: $(DEV)
-	$(BIN)/python -m pytest -m "not slow"
+	$(PYTEST) -m "not slow"
 
 lint: $(DEV)
 	$(BIN)/ruff check .

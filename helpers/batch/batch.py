@@ -11,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import params, run
+from .. import checkpoints, params, run
 from ..errors import RunError
 from ..run.keys import NO_INFLUENCE
 from ..run.record import digest
@@ -48,7 +48,10 @@ def batch(
             row = _run_job(number, job, rows, finished, out, work or run_library)
             rows.append(row)
             print(describe(row, len(given)), file=sys.stderr)
-            _save(out, rows)
+            done = {row.get("folder") for row in rows}
+            _save(out, rows + [finished[name] for name in finished if name not in done])
+
+        _save(out, rows)
 
         write_page(out, rows)
 
@@ -102,12 +105,23 @@ def _run_job(
     if same:
         return row | dict(state="same", of=same["row"])
 
-    if folder in finished and (out / folder / run.RECORD).exists():
-        return finished[folder] | row
+    if folder in finished and _is_whole(out / folder, job):
+        return finished[folder] | row | dict(there=True)
 
     started = time.perf_counter()
     row |= _attempt(job | dict(run_dir=str(out / folder)), work)
     return row | dict(seconds=round(time.perf_counter() - started, 2))
+
+
+def _is_whole(folder: Path, job: Values) -> bool:
+    """Has a run folder its result, of the inputs as they are?"""
+    try:
+        record = run.read(folder)
+        return bool(record["results"]) and all(
+            record["inputs"][name]["sha256"] == checkpoints.sha256(job[name]) for name in INPUTS
+        )
+    except (RunError, OSError, KeyError):
+        return False
 
 
 def _attempt(values: Values, work: Work) -> Row:
@@ -145,6 +159,8 @@ def describe(row: Row, count: int) -> str:
         outcome = f"failed: {row['error']}"
     elif row["state"] == "same":
         outcome = f"the same as job {row['of']}"
+    elif row.get("there"):
+        outcome = f"there already -> {row['folder']}"
     else:
         outcome = f"done in {row['seconds']:g} s -> {row['folder']}"
 

@@ -12,7 +12,8 @@ from ..errors import InputError, LipSyncError
 from ..params import FIELDS
 
 INPUTS = ("video", "audio")
-VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".jpg", ".jpeg", ".png")
+VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".ts", ".gif")
+PICTURE_ENDINGS = (".jpg", ".jpeg", ".png", ".webp", ".heic", ".heif", ".bmp")
 SOUND_ENDINGS = (".wav", ".flac", ".mp3", ".m4a", ".ogg", ".opus", ".aac")
 
 Values = dict[str, Any]
@@ -26,6 +27,7 @@ def read_jobs(path: str | os.PathLike) -> list[Values]:
     folder. Raises InputError.
     """
     path = Path(path).expanduser()
+    path = Path(os.path.abspath(path))
     rows = _pairs(path) if path.is_dir() else _rows(path)
     if not rows:
         raise InputError(f"{path} holds no jobs: no rows, or no video beside a sound of its name")
@@ -39,7 +41,7 @@ def _pairs(folder: Path) -> list[Values]:
     return [
         dict(video=str(file), audio=str(sounds[file.stem]))
         for file in files
-        if file.suffix.lower() in VIDEO_ENDINGS and file.stem in sounds
+        if file.suffix.lower() in (*VIDEO_ENDINGS, *PICTURE_ENDINGS) and file.stem in sounds
     ]
 
 

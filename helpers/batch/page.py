@@ -43,7 +43,9 @@ def _media_of(out: Path, row: dict[str, Any]) -> dict[str, str]:
         return {}
 
     files = [Path(row["folder"], run.OUTPUTS[name]) for name in ("restored", "lipsync")]
-    video = next(file for file in files if (out / file).exists())
+    video = next((file for file in files if (out / file).exists()), None)
+    if video is None:
+        return {}
     return dict(video=video.as_posix(), picture=thumbnail(out / video))
 
 

@@ -6,6 +6,7 @@ in them can run.
 
 from __future__ import annotations
 
+import functools
 import os
 import pickle
 import warnings
@@ -137,8 +138,9 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
     return {k.removeprefix("module."): v for k, v in state.items()}
 
 
+@functools.cache
 def audio_encoder() -> AudioEncoder:
-    """The bundled audio encoder."""
+    """The bundled audio encoder, read once."""
     return load(locate("whisper-base-2blocks").path)
 
 

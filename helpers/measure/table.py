@@ -60,7 +60,8 @@ def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
     sample(clips, videos(record, plan), plan)
     rows = [row(clip) for clip in clips]
     for result in rows[1:]:
-        result["distance"] = distance(result, rows[0])
+        if plan.redrawn.any():
+            result["distance"] = distance(result, rows[0])
     return rows
 
 

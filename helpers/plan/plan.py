@@ -100,8 +100,8 @@ class Plan:
         return replace(self, faces=face, others=(), donors=donors)
 
     def _select(self, face: str, smooth: bool, window: int) -> list[FaceTrack]:
-        frames = self.detections[:, 0].astype(int)
-        found = [self.detections[frames == n, 1:] for n in range(len(self.faces.shot))]
+        starts = np.searchsorted(self.detections[:, 0], np.arange(1, len(self.faces.shot)))
+        found = np.split(self.detections[:, 1:], starts)
         used = int(self.source.max()) + 1
 
         return select_faces(

@@ -15,7 +15,6 @@ from .produce import (
 )
 from .record import (
     COMPARISON,
-    EXECUTED,
     FILES,
     OUTPUTS,
     PAGE,
@@ -30,7 +29,6 @@ from .render import continuous_runs, preview, render_frames
 
 __all__ = [
     "COMPARISON",
-    "EXECUTED",
     "FILES",
     "NO_INFLUENCE",
     "OUTPUTS",

@@ -9,11 +9,13 @@ from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
+from .. import __version__, checkpoints
+from ..checkpoints import here
 from ..params import Params
 from .record import digest
 
-# parameters without influence on pixels, beyond what the hashes of inputs and weights say
+# parameters without influence on pixels, beyond what the hashes of inputs and weights say; a GPU's
+# differ from a processor's by rounding
 NO_INFLUENCE = (
     "run_dir",
     "video",
@@ -38,7 +40,20 @@ RESTORE_ONLY = (
 RENDER_ONLY = ("blend", "passes", "pads", "batch_size", "precision", "crf")
 
 PACKAGES = Path(__file__).resolve().parent.parent
-DECIDING = ("media", "sound", "face", "networks", "plan", "engines", "restore", "run/render.py")
+DECIDING = (
+    "parsing.py",
+    "media",
+    "sound",
+    "face",
+    "networks",
+    "checkpoints",
+    "plan",
+    "engines",
+    "restore",
+    "run/render.py",
+)
+# weights that a plan asks besides the engine's own
+PLANNING = ("whisper-base-2blocks", "sync-compact", "s3fd")
 
 
 @functools.cache
@@ -60,6 +75,7 @@ def code_fingerprint() -> str:
 def plan_key(p: Params, record: dict[str, Any]) -> str:
     """What a plan is made from: inputs, weights, code, the parameters that it asks for."""
     hashes = [facts["sha256"] for _, facts in sorted(record["inputs"].items())]
+    hashes += [checkpoints.sha256(checkpoints.path_of(name)) for name in PLANNING if here(name)]
     skipped = (*NO_INFLUENCE, *RESTORE_ONLY, *RENDER_ONLY)
     values = _values(p, [f.name for f in fields(p) if f.name not in skipped])
     return digest([__version__, code_fingerprint(), hashes, record["weights"]["sha256"], values])

@@ -15,7 +15,6 @@ from ..engines.base import Engine
 from ..engines.load import load_engine
 from ..errors import RunError
 from ..params import Params
-from ..plan.geometry import box_pads
 from ..plan.make import make_plan
 from ..plan.plan import Plan, load_plan, save_plan
 from .files import writing
@@ -31,7 +30,6 @@ def prepare(p: Params, save: bool = True) -> tuple[Record, Plan, Engine]:
     Without ``save`` nothing is written: the run stays as it is. Raises LipSyncError.
     """
     found = checkpoints.locate(p.checkpoint)
-    box_pads(p)
     with locked(p.run_dir) if save else nullcontext():
         record = open_folder(p, save)
         engine = load_engine(found, p)

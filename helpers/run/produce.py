@@ -119,7 +119,7 @@ def _render_segments(step: Step) -> None:
     """Render what is missing of the segments in the step's folder."""
     plan = step.plan
     video = step.record["inputs"]["video"]["path"]
-    restorer = make_restorer(step.p)
+    restorer = None if step.p.restorer == "none" else make_restorer(step.p)
     missing = [
         (start, stop)
         for start, stop in _segments(plan.frames, step.p.batch_size)

@@ -76,13 +76,15 @@ class Layer:
         self.range = start, stop
         self.mouths: dict[int, dict[int, DonorMouth]] = {}  # by track
 
+    def _mouths_of(self, track: int) -> dict[int, DonorMouth]:
+        if track in self.mouths:
+            return self.mouths[track]
+        return donor_mouths(self.plan, self.video, *self.range, track)
+
     def donors(self, numbers: Sequence[int]) -> list[dict[int, DonorMouth]]:
         """The mouths that each output frame may be lent; those of other tracks are let go."""
         tracks = self.plan.faces.track[self.plan.source[numbers]]
-        self.mouths = {
-            track: self.mouths.get(track) or donor_mouths(self.plan, self.video, *self.range, track)
-            for track in np.unique(tracks)
-        }
+        self.mouths = {track: self._mouths_of(track) for track in np.unique(tracks)}
         return [self.mouths[track] for track in tracks]
 
 
@@ -174,7 +176,7 @@ def continuous_runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
 
 
 def preview(plan: Plan, video: str, engine: Engine, n: int) -> dict[str, np.ndarray]:
-    """One frame with everything on the way to it.
+    """One frame with everything on the way to it, of the first face and without its neighbours.
 
     source: the frame, face: its square, seen: the same with the mouth that it is lent, what the
     network sees, window: its mel, patch: the network's answer, maps: the same if it is maps, else

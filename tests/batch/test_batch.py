@@ -104,12 +104,45 @@ def test_a_killed_batch_goes_on(inputs, tmp_path, monkeypatch):
     assert done == ["21"]
 
 
-def test_a_folder_of_pairs(inputs):
+def test_resuming_looks_at_what_is_there(inputs, tmp_path):
+    good = dict(video="clip.mkv", audio="speech.wav", box=FACE_BOX, restorer="none")
+    table = write_table(inputs / "jobs.csv", [good | dict(crf=crf) for crf in (20, 21, 22)])
+    out = tmp_path / "out"
+    rows = batch(table, out)
+    (out / rows[1]["folder"] / "lipsync.mp4").unlink()
+
+    worked = []
+    again = batch(table, out, resume=True, work=lambda v: worked.append(v["crf"]) or rows[1])
+    assert worked == ["21"] and [row.get("there") for row in again] == [True, None, True]
+    write_wave(inputs / "speech.wav", tone(0.3))
+    worked.clear()
+    batch(table, out, resume=True, work=lambda v: worked.append(v["crf"]) or rows[1])
+    assert worked == ["20", "21", "22"]
+
+
+def test_a_killed_resume_forgets_nothing(inputs, tmp_path):
+    good = dict(video="clip.mkv", audio="speech.wav", box=FACE_BOX, restorer="none")
+    table = write_table(inputs / "jobs.csv", [good | dict(crf=20), good | dict(crf=21)])
+    out = tmp_path / "out"
+    rows = batch(table, out)
+    (out / rows[0]["folder"] / "lipsync.mp4").unlink()
+
+    def dies(values):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        batch(table, out, resume=True, work=dies)
+    again = batch(table, out, resume=True, work=module.run_library)
+    assert [row.get("there") for row in again] == [None, True]
+
+
+def test_a_folder_of_pairs(inputs, monkeypatch):
+    monkeypatch.chdir(inputs.parent.parent)
+    relative = inputs.relative_to(inputs.parent.parent)
     write_wave(inputs / "clip.wav", tone(0.4))
     (inputs / "notes.txt").write_text("")
-    assert read_jobs(inputs) == [
-        dict(video=str(inputs / "clip.mkv"), audio=str(inputs / "clip.wav"))
-    ]
+    pair = dict(video=str(inputs / "clip.mkv"), audio=str(inputs / "clip.wav"))
+    assert read_jobs(inputs) == read_jobs(relative) == [pair]
 
 
 def test_json_lines_keep_types(inputs):

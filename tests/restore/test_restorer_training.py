@@ -13,7 +13,8 @@ from helpers import checkpoints, media
 from helpers.face.detect import detect_in_frame
 from helpers.face.square import crop_square, square_matrix
 from helpers.networks.restorer import CompactRestorer
-from helpers.training import restorer as training
+from helpers.training import faces, restorer as training
+from helpers.training.config import TrainConfig
 
 
 @pytest.mark.slow
@@ -22,11 +23,11 @@ def test_training_runs_and_its_weights_load(tmp_path):
     folder.mkdir(parents=True)
     for n in range(2):
         ffmpeg("-t", "1", "-i", SAMPLE_VIDEO, "-c", "copy", folder / f"{n}.mp4")
-    index = training.collect(tmp_path / "clips", tmp_path / "faces")
+    index = faces.collect(tmp_path / "clips", tmp_path / "faces")
     assert index["train"].count(True)
     assert index["train"].count(False)
 
-    path = training.train(tmp_path / "faces", tmp_path, steps=4, every=2)
+    path = training.train(tmp_path / "faces", tmp_path, TrainConfig(4, every=2))
     lines = (tmp_path / "restorer.jsonl").read_text().splitlines()
     rows = [json.loads(line) for line in lines]
     assert [row["step"] for row in rows] == [2, 4]
