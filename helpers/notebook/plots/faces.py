@@ -79,7 +79,8 @@ def timeline(plan: Plan) -> Figure:
     shot = plan.faces.shot[plan.source]
     for n in np.flatnonzero(np.diff(shot)) + 1:
         for axes in (place, score, fate):
-            axes.axvline(seconds[n], color="black", linestyle="--", linewidth=1, label="cut")
+            label = "cut" if axes is place else None
+            axes.axvline(seconds[n], color="black", linestyle="--", linewidth=1, label=label)
 
     place.set(ylabel="x, source pixels", title="Faces: where they are")
     place.set_ylim(0, plan.source_size[0])
