@@ -1,16 +1,18 @@
 """The command line: help at once, errors in one line."""
 
+import json
 import subprocess
 import sys
 
 import pytest
+from support import FACE_BOX, made_clip, tone, write_wave
 
 from helpers import __version__, params
 from helpers.cli import main, make_parser
 from helpers.commands import runs
 from helpers.errors import InputError
 
-COMMANDS = ("run", "sweep", "evaluate", "report", "bench", "params", "weights", "train")
+COMMANDS = ("run", "batch", "sweep", "evaluate", "report", "bench", "params", "weights", "train")
 SLOW_TO_IMPORT = ("torch", "librosa", "cv2", "numpy", "papermill", "matplotlib")
 
 
@@ -117,3 +119,16 @@ def test_an_interrupt_is_one_line(monkeypatch, capsys):
 def test_an_error_of_several_lines_is_one_line(monkeypatch, capsys):
     monkeypatch.setattr(runs, "parameters_page", raising(InputError("a\nname.mp4 is empty")))
     assert refusal(["params"], capsys) == "error: a name.mp4 is empty\n"
+
+
+@pytest.mark.slow
+def test_a_run_without_notebooks_makes_the_same_videos(tmp_path, capsys):
+    video = made_clip(tmp_path / "clip.mkv", "25", 0.4)
+    speech = write_wave(tmp_path / "speech.wav", tone(0.4))
+    out = tmp_path / "run"
+    arguments = ["-p", f"box={FACE_BOX}", "-p", "restorer=sharpen", "--no-notebooks"]
+    assert main(["run", video, speech, "--out", str(out), *arguments]) == 0
+    result = json.loads(capsys.readouterr().out)
+    assert result["restored"] == str(out / "restored.mp4") and result["frames"] == 10
+    made = {path.name for path in out.iterdir()}
+    assert made == {"lipsync.mp4", "plan.npz", "restored.mp4", "run.json"}

@@ -6,8 +6,7 @@ import argparse
 import sys
 
 from ..params import build
-from .runs import read_pairs
-from .shared import Commands, add_command, print_json
+from .shared import Commands, add_command, print_json, read_pairs
 
 SOME_FAILED = 3  # exit status
 

@@ -7,7 +7,16 @@ from typing import Any
 
 from ..errors import ParameterError
 from ..params import build, parameters_page
-from .shared import Commands, add_command, amount, count, print_json, print_table
+from .shared import (
+    Commands,
+    add_command,
+    amount,
+    count,
+    print_json,
+    print_table,
+    progress_bar,
+    read_pairs,
+)
 
 VIDEO = "video or picture of a talking person"
 AUDIO = "sound or video with the speech"
@@ -34,23 +43,36 @@ def add_run(commands: Commands) -> None:
         metavar="name=value",
         help="a parameter, as often as needed; 'params' lists them with their defaults",
     )
+    command.add_argument(
+        "--no-notebooks", action="store_true", help="only the videos: faster, without the lessons"
+    )
 
 
 def run(args: argparse.Namespace) -> None:
     values = read_pairs(args.p)
     build(**values)  # a wrong one is refused before the slow imports
 
+    if args.no_notebooks:
+        print_json(run_library(args, values))
+        return
+
     from ..notebook import runner
 
     print_json(runner.run_all(args.video, args.audio, args.out, values))
 
 
-def read_pairs(texts: list[str]) -> dict[str, str]:
-    """``["name=value", ...]`` as a dictionary. Raises ParameterError."""
-    for text in texts:
-        if "=" not in text:
-            raise ParameterError(f"-p {text}: expected name=value")
-    return dict(text.split("=", 1) for text in texts)
+def run_library(args: argparse.Namespace, values: dict[str, str]) -> dict[str, Any]:
+    """The videos without the lessons; the run's summary."""
+    from .. import run
+
+    given = dict(video=args.video, audio=args.audio, run_dir=args.out)
+    p = build(**(values | given))
+    with progress_bar("lip-sync", unit="frame") as show:
+        record = run.lipsync(p, show)
+    if p.restorer != "none":
+        with progress_bar("restoration", unit="frame") as show:
+            record = run.restore(p, show)
+    return run.summary(record)
 
 
 def add_sweep(commands: Commands) -> None:

@@ -5,8 +5,11 @@ from __future__ import annotations
 import argparse
 import json
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
+
+from ..errors import ParameterError
 
 Commands = Any  # argparse's action that holds sub-commands; its type has no public name
 Work = Callable[[argparse.Namespace], int | None]  # its exit status, None is 0
@@ -45,6 +48,20 @@ def amount(text: str) -> float:
     return value
 
 
+@contextmanager
+def progress_bar(label: str, **bar_options: Any) -> Iterator[Callable[[int, int], None]]:
+    """A callback (done, total) that draws a bar on the terminal, where there is one."""
+    from tqdm import tqdm
+
+    with tqdm(desc=label, delay=0.1, disable=None, **bar_options) as bar:
+
+        def show(done: int, total: int) -> None:
+            bar.total = total
+            bar.update(done - bar.n)
+
+        yield show
+
+
 def print_json(result: Any, indent: int | None = None) -> None:
     print(json.dumps(result, indent=indent))
 
@@ -57,3 +74,11 @@ def print_table(rows: list[dict[str, Any]], align: Callable[[str, int], str]) ->
 
     for row in cells:
         print("  ".join(map(align, row, widths)).rstrip())
+
+
+def read_pairs(texts: list[str]) -> dict[str, str]:
+    """``["name=value", ...]`` as a dictionary. Raises ParameterError."""
+    for text in texts:
+        if "=" not in text:
+            raise ParameterError(f"-p {text}: expected name=value")
+    return dict(text.split("=", 1) for text in texts)

@@ -6,7 +6,7 @@ import argparse
 import sys
 
 from ..errors import WeightsError
-from .shared import Commands, add_command, print_table
+from .shared import Commands, add_command, print_table, progress_bar
 
 
 def add_weights(commands: Commands) -> None:
@@ -50,19 +50,12 @@ def list_weights(args: argparse.Namespace) -> None:
 
 
 def fetch_weights(args: argparse.Namespace) -> None:
-    from tqdm import tqdm
-
     from .. import checkpoints
 
     for name in args.name:
         accepted = _accept_licence(name, args.yes)
 
-        with tqdm(desc=name, unit="B", unit_scale=True, delay=0.1, disable=None) as bar:
-
-            def show(done: int, total: int, bar: tqdm = bar) -> None:
-                bar.total = total
-                bar.update(done - bar.n)
-
+        with progress_bar(name, unit="B", unit_scale=True) as show:
             path = checkpoints.fetch(name, accepted, progress=show)
 
         print(path)
