@@ -47,10 +47,10 @@ def apply_maps(
     u, v, alpha = cv2.split(flow_alpha)
     columns = np.arange(x1, x2, dtype=np.float32)[None] + turn[0, 0] * u + turn[0, 1] * v
     rows = np.arange(y1, y2, dtype=np.float32)[:, None] + turn[1, 0] * u + turn[1, 1] * v
-    made = cv2.remap(frame, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
-    made = cv2.blendLinear(made.astype(np.float32), paint, 1 - alpha, alpha)
+    warped = cv2.remap(frame, columns, rows, cv2.INTER_CUBIC, borderMode=cv2.BORDER_REPLICATE)
+    warped = cv2.blendLinear(warped.astype(np.float32), paint, 1 - alpha, alpha)
 
-    return paste_through_mask(frame, made, x1, y1, mask)
+    return paste_through_mask(frame, warped, x1, y1, mask)
 
 
 def paste_box(frame: np.ndarray, patch: np.ndarray, box: tuple[int, int, int, int]) -> np.ndarray:
@@ -69,18 +69,20 @@ def paste_feathered(
 ) -> np.ndarray:
     """A patch ``float (96, 96, 3)`` in [0, 1] pasted through the mask, its colour matched."""
     x1, y1, x2, y2 = box
-    made = cv2.resize(
+    picture = cv2.resize(
         patch.astype(np.float32) * 255, (x2 - x1, y2 - y1), interpolation=cv2.INTER_CUBIC
     )
     mask = face_mask(landmarks, x1, y1, x2 - x1, y2 - y1) * _box_fade(x2 - x1, y2 - y1)
 
-    return paste_through_mask(frame, match_colour(made, frame[y1:y2, x1:x2], mask), x1, y1, mask)
+    return paste_through_mask(frame, match_colour(picture, frame[y1:y2, x1:x2], mask), x1, y1, mask)
 
 
-def match_colour(made: np.ndarray, part: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """``made`` (float32) with the mean colour that the frame's ``part`` has on the mask's edge."""
+def match_colour(patch: np.ndarray, part: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """``patch`` (float32) with the mean colour that the frame's ``part`` has on the mask's edge."""
     ring = (mask > RING[0]) & (mask < RING[1])
-    return made + (part[ring].astype(np.float32) - made[ring]).mean(axis=0) if ring.any() else made
+    return (
+        patch + (part[ring].astype(np.float32) - patch[ring]).mean(axis=0) if ring.any() else patch
+    )
 
 
 def _box_fade(width: int, height: int) -> np.ndarray:

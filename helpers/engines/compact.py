@@ -121,10 +121,10 @@ class ClosedLoop:
         for _ in range(CLOSING_PASSES):
             now = warp_and_paint(self.pixels[rows], self.maps[rows])
             is_open = ((SHUT_ALONG - self.net.face_encoder(now) @ shut) / FADE_ALONG).clamp(0, 1)
-            more = self._pass(now, self.spoken[rows])
-            more[:, :2] *= (pauses * is_open)[:, None, None, None]
-            more[:, 2] = 0  # layers of paint smear
-            self.maps[rows] = chain_maps(self.maps[rows], more)
+            closing = self._pass(now, self.spoken[rows])
+            closing[:, :2] *= (pauses * is_open)[:, None, None, None]
+            closing[:, 2] = 0  # layers of paint smear
+            self.maps[rows] = chain_maps(self.maps[rows], closing)
 
     def widen_photographs(self) -> None:
         """Photographs move further; a broad smile is painted in pauses only."""

@@ -85,7 +85,7 @@ def lend_mouth(frame: np.ndarray, landmarks: np.ndarray, mouth: DonorMouth) -> n
 
     turn = np.linalg.inv(_square(mouth.matrix)) @ _square(moved) @ _square(matrix)
     turn[:2, 2] += turn[:2, :2] @ (x1, y1) - mouth.corner
-    lent = cv2.warpAffine(
+    warped = cv2.warpAffine(
         mouth.picture,
         turn[:2],
         (x2 - x1, y2 - y1),
@@ -93,8 +93,8 @@ def lend_mouth(frame: np.ndarray, landmarks: np.ndarray, mouth: DonorMouth) -> n
         borderMode=cv2.BORDER_REPLICATE,
     )
 
-    lent = match_colour(lent.astype(np.float32), frame[y1:y2, x1:x2], mask)
-    return paste_through_mask(frame, lent, x1, y1, mask)
+    warped = match_colour(warped.astype(np.float32), frame[y1:y2, x1:x2], mask)
+    return paste_through_mask(frame, warped, x1, y1, mask)
 
 
 def donor_mouths(

@@ -17,7 +17,7 @@ class ConvBlock(nn.Module):
     """
 
     def __init__(
-        self, cin, cout, kernel_size, stride, padding, residual=False, output_padding=None
+        self, cin, cout, kernel_size, stride, padding, *, residual=False, output_padding=None
     ):
         super().__init__()
         conv: nn.Module

@@ -62,7 +62,9 @@ def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, 
         speech = hear_speech(p, wave, count, shape.fps, engine)
 
     with times.stage("mouths"):
-        tracks, donors = look_at_mouths(p, info, shape, source, tracks, speech, engine)
+        tracks, donors = look_at_mouths(
+            p, info, shape, source, tracks=tracks, speech=speech, engine=engine
+        )
 
     plan = Plan(
         **shape._asdict(),
@@ -125,6 +127,7 @@ def look_at_mouths(
     info: MediaInfo,
     shape: Shape,
     source: np.ndarray,
+    *,
     tracks: list[FaceTrack],
     speech: Speech,
     engine: Engine,

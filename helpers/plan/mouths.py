@@ -69,10 +69,11 @@ def plan_mouths(
 def face_squares(clip: Clip, track: FaceTrack, frames: np.ndarray) -> np.ndarray:
     """Face squares of source frames, ``uint8 (K, 96, 96, 3)``; fewer where the clip ends."""
     pictures = media.read_indexed(clip.video, clip.fps, frames, None, clip.view)
-    return np.stack([
+    squares = [
         crop_square(picture, square_matrix(track.landmarks[n], FACE_SIZE), FACE_SIZE)
         for n, picture in zip(frames, pictures, strict=False)
-    ])  # fmt: skip
+    ]
+    return np.stack(squares)
 
 
 def own_sound(clip: Clip, count: int, net: CompactWav2Lip) -> OwnSound | None:

@@ -127,9 +127,9 @@ class Plan:
                 other.present & (np.abs(other.box - face.box).max(axis=1) < 1)
                 for other in (self.faces, *self.others)
             ]
-            left = replace(face, present=face.present & ~np.any(same, axis=0))
-            if left.present.any():
-                plans.append(self._of_one(left))
+            unsynced = replace(face, present=face.present & ~np.any(same, axis=0))
+            if unsynced.present.any():
+                plans.append(self._of_one(unsynced))
 
         return plans
 

@@ -145,9 +145,9 @@ def donor_codes(codes: np.ndarray, lips: np.ndarray, spoken: np.ndarray | None) 
     to read this very person's lips. Of both readings a mean counts, in which the face code's weighs
     as much as it is like the audio code (correlation): under a moustache it tells little.
     """
-    seen = _standard(codes)
+    face_scores = _standard(codes)
     if spoken is None:
-        return seen
+        return face_scores
 
     parts = np.linalg.svd(lips - lips.mean(axis=0), full_matrices=False)[0][:, :LIP_COMPONENTS]
     views = _standard(np.hstack([codes, parts]))
@@ -157,9 +157,9 @@ def donor_codes(codes: np.ndarray, lips: np.ndarray, spoken: np.ndarray | None) 
     ridge = RIDGE * len(views) * np.eye(views.shape[1])
     weights = np.linalg.solve(views.T @ views + ridge, views.T @ wanted)
     read = _standard(views @ weights)
-    alike = (seen * _standard(wanted)).mean(axis=0).clip(0)
+    alike = (face_scores * _standard(wanted)).mean(axis=0).clip(0)
 
-    return (alike * seen + read) / (alike + 1)
+    return (alike * face_scores + read) / (alike + 1)
 
 
 def wanted_codes(codes: np.ndarray, speech: np.ndarray) -> np.ndarray:

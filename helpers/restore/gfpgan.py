@@ -26,10 +26,15 @@ from .paste import Arrays, Square, region_mask, steadied
 
 ALIGNED_SIZE = 512  # px: side of the square that GFPGAN sees
 # Where the five landmarks lie in that square: FFHQ's alignment, as in facexlib's FaceRestoreHelper.
-FFHQ_TEMPLATE = np.array([
-    [192.98138, 239.94708], [318.90277, 240.1936], [256.63416, 314.01935],
-    [201.26117, 371.41043], [313.08905, 371.15118],
-])  # fmt: skip
+FFHQ_TEMPLATE = np.array(
+    [
+        [192.98138, 239.94708],
+        [318.90277, 240.1936],
+        [256.63416, 314.01935],
+        [201.26117, 371.41043],
+        [313.08905, 371.15118],
+    ]
+)
 EDGE_FADE = 24  # px of the square over which the restored picture fades out at its border
 OVAL_CENTRE = (256, 276)  # px of the square: x, y of the region "face"
 OVAL_AXES = (176, 224)  # px: its half-axes

@@ -81,7 +81,7 @@ class Layer:
             return self.mouths[track]
         return donor_mouths(self.plan, self.video, *self.range, track)
 
-    def donors(self, numbers: Sequence[int]) -> list[dict[int, DonorMouth]]:
+    def mouths_for(self, numbers: Sequence[int]) -> list[dict[int, DonorMouth]]:
         """The mouths that each output frame may be lent; those of other tracks are let go."""
         tracks = self.plan.faces.track[self.plan.source[numbers]]
         self.mouths = {track: self._mouths_of(track) for track in np.unique(tracks)}
@@ -99,10 +99,12 @@ def redraw(
         return
 
     with times.stage("lend"):
-        donors = layer.donors(numbers)
+        donors = layer.mouths_for(numbers)
         originals = [frames[n] for n in numbers]
-        lent = pool.map(with_donor_mouth, originals, itertools.repeat(plan), numbers, donors)
-        changed = {n: frame for n, frame in zip(numbers, lent, strict=True) if frame is not None}
+        with_mouths = pool.map(with_donor_mouth, originals, itertools.repeat(plan), numbers, donors)
+        changed = {
+            n: frame for n, frame in zip(numbers, with_mouths, strict=True) if frame is not None
+        }
         frames.update(changed)
 
     with times.stage("crop"):
@@ -178,18 +180,18 @@ def continuous_runs(plan: Plan, numbers: Sequence[int]) -> list[int]:
 def preview(plan: Plan, video: str, engine: Engine, n: int) -> dict[str, np.ndarray]:
     """One frame with everything on the way to it, of the first face and without its neighbours.
 
-    source: the frame, face: its square, seen: the same with the mouth that it is lent, what the
+    source: the frame, face: its square, seen: the same with its donor's mouth, what the
     network sees, window: its mel, patch: the network's answer, maps: the same if it is maps, else
     None, drawn: the drawn face, mask: where it goes, made: the finished frame.
     """
     plan = plan.layers[0]
     frame = next(source_pictures(plan, video, n, n + 1))
     mouths = donor_mouths(plan, video, n, n + 1, plan.faces.track[plan.source[n]])
-    lent = with_donor_mouth(frame, plan, n, mouths)
-    start = frame if lent is None else lent
+    with_mouth = with_donor_mouth(frame, plan, n, mouths)
+    start = frame if with_mouth is None else with_mouth
 
     seen = engine.face(start, plan, n)
-    patch = engine.draw(mouth_batch(plan, [n], seen[None], engine, [lent is not None]))[0]
+    patch = engine.draw(mouth_batch(plan, [n], seen[None], engine, [with_mouth is not None]))[0]
     return dict(
         source=frame,
         face=engine.face(frame, plan, n),
