@@ -12,7 +12,6 @@ from fractions import Fraction
 
 import librosa
 import numpy as np
-from scipy.signal import lfilter
 
 from .. import media
 from ..errors import ParameterError
@@ -48,7 +47,8 @@ def magnitudes(wave: np.ndarray) -> np.ndarray:
     if missing > 0:
         wave = np.pad(wave, (0, missing))
 
-    emphasised = lfilter([1.0, -PREEMPHASIS], [1.0], wave)
+    emphasised = wave.astype(np.float64)
+    emphasised[1:] -= PREEMPHASIS * emphasised[:-1]
     spectrum = librosa.stft(
         emphasised,
         n_fft=N_FFT,
