@@ -53,7 +53,7 @@ def run(args: argparse.Namespace) -> None:
     build(**values)  # a wrong one is refused before the slow imports
 
     if args.no_notebooks:
-        print_json(run_library(args, values))
+        print_json(make_videos(args, values))
         return
 
     from ..notebook import runner
@@ -61,17 +61,13 @@ def run(args: argparse.Namespace) -> None:
     print_json(runner.run_all(args.video, args.audio, args.out, values))
 
 
-def run_library(args: argparse.Namespace, values: dict[str, str]) -> dict[str, Any]:
-    """The videos without the lessons; the run's summary."""
+def make_videos(args: argparse.Namespace, values: dict[str, str]) -> dict[str, Any]:
+    """The run without the lessons; its summary."""
     from .. import run
 
     given = dict(video=args.video, audio=args.audio, run_dir=args.out)
-    p = build(**(values | given))
-    with progress_bar("lip-sync", unit="frame") as show:
-        record = run.lipsync(p, show)
-    if p.restorer != "none":
-        with progress_bar("restoration", unit="frame") as show:
-            record = run.restore(p, show)
+    with progress_bar("frames", unit="frame") as show:
+        record = run.lipsync_and_restore(build(**(values | given)), show)
     return run.summary(record)
 
 

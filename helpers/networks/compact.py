@@ -17,7 +17,7 @@ from .layers import ConvBlock, residual, unet, upsampling
 FLOW_LIMIT = 0.35  # of half the face's width: 17 px of 96
 COMPACT_CHANNELS = (32, 64, 80, 96, 96)  # at 48, 24, 12, 6 and 3 px, for width 1
 ALPHA_BIAS = -2.0  # hardly any paint at first
-CORRECTION_LIMIT = 3.0  # of a correction, in spreads of the code: eyes may be mistaken
+CORRECTION_LIMIT = 3.0  # of a correction, in spreads of the code: the face encoder may be mistaken
 PAINT_GAP = 15  # px: between two places that are painted; a mouth is 30 px wide
 
 

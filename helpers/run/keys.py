@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__, checkpoints
-from ..checkpoints import here
 from ..params import Params
 from .record import digest
 
@@ -53,7 +52,7 @@ DECIDING = (
     "run/render.py",
 )
 # weights that a plan asks besides the engine's own
-PLANNING = ("whisper-base-2blocks", "sync-compact", "s3fd")
+PLANNING = ("whisper-base-2blocks", "sync-compact")
 
 
 @functools.cache
@@ -75,7 +74,9 @@ def code_fingerprint() -> str:
 def plan_key(p: Params, record: dict[str, Any]) -> str:
     """What a plan is made from: inputs, weights, code, the parameters that it asks for."""
     hashes = [facts["sha256"] for _, facts in sorted(record["inputs"].items())]
-    hashes += [checkpoints.sha256(checkpoints.path_of(name)) for name in PLANNING if here(name)]
+    asked = (*PLANNING, "s3fd") if p.detector == "s3fd" else PLANNING
+    here = filter(checkpoints.here, asked)
+    hashes += [checkpoints.sha256(checkpoints.path_of(name)) for name in here]
     skipped = (*NO_INFLUENCE, *RESTORE_ONLY, *RENDER_ONLY)
     values = _values(p, [f.name for f in fields(p) if f.name not in skipped])
     return digest([__version__, code_fingerprint(), hashes, record["weights"]["sha256"], values])
