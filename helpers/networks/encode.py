@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from ..timing import Progress, silent
 from .audio_encoder import EMBEDDINGS_PER_SECOND, AudioEncoder, embed, embedding_count
-from .codes import READ_REACH, TAPS
+from .codes import CODE_SIZE, READ_REACH, TAPS
 from .compact import CompactWav2Lip
 
 NEUTRAL_LIMIT = 3.0  # length of a person's neutral code
@@ -24,6 +24,7 @@ SPREAD = 3.2  # of codes in speech, root of the sum of variances: faces 2.4, dra
 MOST_STRETCH = 2.0
 LOUDNESS = 1.8  # log10 power of the loudest band in what GRID's speakers say, from 1.4 to 2.2
 ENCODE_BATCH = 256  # faces encoded at once
+BLOCK = 4096  # moments looked up at once
 
 
 def to_pixels(net: nn.Module, faces: np.ndarray) -> torch.Tensor:
@@ -58,14 +59,14 @@ def read_speech(
 ) -> np.ndarray:
     """What each tap of the readout makes of each embedding of a waveform: ``(11, T, 8)``."""
     total = embedding_count(wave)
+    taps = np.empty((TAPS, total, CODE_SIZE), np.float32)
     done = 0
-    parts = []
     for part in embed(encoder, wave, LOUDNESS):
-        parts.append(net.readout(part))
+        taps[:, done : done + len(part)] = net.readout(part).transpose(0, 1).cpu().numpy()
         done += len(part)
         progress("sound", done, total)
 
-    return torch.cat(parts).transpose(0, 1).cpu().numpy()
+    return taps
 
 
 def codes_at(
@@ -81,7 +82,8 @@ def codes_at(
     if activity is None:
         activity = np.ones(len(moments), np.float32)
 
-    codes = _around(taps, moments).sum(axis=0)
+    blocks = np.split(moments, range(BLOCK, len(moments), BLOCK))
+    codes = np.concatenate([_around(taps, block).sum(axis=0) for block in blocks])
     if len(moments) > 1:
         step = (moments[-1] - moments[0]) / (len(moments) - 1)
         codes = gaussian_filter1d(codes, SMOOTH_S / step, axis=0)

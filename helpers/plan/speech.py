@@ -70,7 +70,8 @@ def speech_activity(
 ) -> np.ndarray:
     """Where somebody speaks in a 16 kHz waveform, at each video frame; see ``activity_at``."""
     certain = voice_certainty(checkpoints.voice_detector(), wave, progress)
-    return activity_at(certain, PIECE_S, frames, fps)
+    whole = certain[:-1]  # the last piece is filled up with silence
+    return activity_at(whole, PIECE_S, frames, fps)
 
 
 def with_target_codes(

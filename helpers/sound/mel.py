@@ -79,12 +79,13 @@ def melspectrogram(wave: np.ndarray, progress: Progress = silent) -> np.ndarray:
         wave = np.pad(wave, (0, missing))
 
     total = 1 + len(wave) // HOP
+    mel = np.empty((N_MELS, total), np.float32)
     firsts = range(0, total, BLOCK)
-    parts = [
-        mel_from_magnitudes(magnitudes(wave, first, min(BLOCK, total - first)))
-        for first in counted(firsts, progress, "sound", len(firsts))
-    ]
-    return np.concatenate(parts, axis=1)
+    for first in counted(firsts, progress, "sound", len(firsts)):
+        part = magnitudes(wave, first, min(BLOCK, total - first))
+        mel[:, first : first + BLOCK] = mel_from_magnitudes(part)
+
+    return mel
 
 
 def window_starts(
