@@ -81,7 +81,9 @@ def _client(workers: int, scheduler: str) -> Iterator[Any]:
             return
 
         with (
-            LocalCluster(n_workers=workers, threads_per_worker=1) as cluster,
+            LocalCluster(
+                n_workers=workers, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+            ) as cluster,
             Client(cluster) as client,
         ):
             yield client
@@ -95,11 +97,12 @@ def _as_completed(
 
     everywhere = [client.scatter(value, broadcast=True, hash=False) for value in common]
 
-    resources = {GPU: 1} if _has_gpus(client) else None
-    futures = {
-        client.submit(work, *task, *everywhere, pure=False, resources=resources, priority=-number): number
-        for number, task in enumerate(tasks)
-    }
+    options = dict(pure=False, resources={GPU: 1} if _has_gpus(client) else None)
+    futures = {}
+    for number, task in enumerate(tasks):
+        future = client.submit(work, *task, *everywhere, priority=-number, **options)
+        futures[future] = number
+
     try:
         for future in as_completed(list(futures)):
             yield futures[future], future

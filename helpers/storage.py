@@ -1,4 +1,4 @@
-"""Files at addresses (``s3://``, ``gs://``, ``memory://`` ...), through fsspec and a local cache."""
+"""Files at addresses (``s3://``, ``memory://`` ...), through fsspec and a local cache."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from .errors import InputError, RunError
 
-ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+):/{1,2}", re.I)  # two letters at least: C:/ is a drive
+ADDRESS = re.compile(r"([a-z][a-z0-9+.-]+)://?", re.I)  # two letters at least: C:/ is a drive
 WEB = ("http", "https", "ftp")  # what a browser downloads
 CACHE = "LIPSYNC_CACHE"  # environment variable: folder of the copies
 
@@ -98,21 +98,19 @@ def _snapshot(folder: str) -> dict[str, Any]:
 
 def _file_system(address: str, kind: type[Exception]) -> Any:
     """fsspec's file system of an address. Raises ``kind``, in one line."""
-    match = ADDRESS.match(address)
-    if not match or match[1].lower() in WEB:
-        raise kind(f"{address} is an address, not a file; download it and give the file's path")
-
+    scheme = ADDRESS.match(address)
     try:
+        if scheme and scheme[1].lower() in WEB:
+            raise ValueError("the web is not read")
+
         import fsspec
 
         return fsspec.url_to_fs(address)[0]
-    except ImportError as error:
+    except Exception as error:  # not installed, not known, not configured
         raise kind(
-            f"{address} lies elsewhere, and {_line(error)}:"
-            " pip install 'lipsync-notebooks[scale]', or give a local path"
+            f"{address} is an address, not a file ({_line(error)}); download it and give the"
+            " file's path, or install what reads it: pip install 'lipsync-notebooks[scale]'"
         ) from None
-    except Exception as error:
-        raise kind(f"{address} cannot be reached ({_line(error)})") from None
 
 
 def _line(error: Exception) -> str:
