@@ -11,11 +11,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import checkpoints, params, run
-from ..errors import RunError
+from .. import checkpoints, media, params, run
+from ..errors import LipSyncError, RunError
 from ..pool import LOST_WORKERS, Pool, in_turn, worker_lost
 from ..run.keys import NO_INFLUENCE
 from ..run.record import digest
+from ..storage import is_address
 from .jobs import INPUTS, Values, check_job, is_users_fault, read_jobs
 from .page import write_page
 
@@ -149,9 +150,10 @@ def _is_whole(folder: Path, job: Values) -> bool:
     try:
         record = run.read(folder)
         return bool(record["results"]) and all(
-            record["inputs"][name]["sha256"] == checkpoints.sha256(job[name]) for name in INPUTS
+            record["inputs"][name]["sha256"] == checkpoints.sha256(media.local_path(job[name]))
+            for name in INPUTS
         )
-    except (RunError, OSError, KeyError):
+    except (LipSyncError, OSError, KeyError):
         return False
 
 
@@ -176,7 +178,8 @@ def _attempt(values: Values, work: Work) -> Row:
 def folder_name(job: Values) -> str:
     """A name that tells the inputs and differs where anything that decides pixels does."""
     checked = asdict(params.build(**job))
-    paths = [os.path.realpath(checked[name]) for name in INPUTS]
+    inputs = [checked[name] for name in INPUTS]
+    paths = [path if is_address(path) else os.path.realpath(path) for path in inputs]
     deciding = {name: checked[name] for name in checked if name not in NO_INFLUENCE}
     key = digest([paths, deciding, checked["checkpoint"]])
     names = [Path(path).stem[:NAME_LENGTH] for path in paths]

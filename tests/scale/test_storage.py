@@ -62,6 +62,21 @@ def test_a_run_from_and_to_a_storage(bucket, tmp_path, capsys, monkeypatch):
     assert bucket.cat("memory://box/run/lipsync.mp4") == made
 
 
+def test_a_batch_of_addresses_is_resumed(bucket, tmp_path, monkeypatch):
+    bucket.put_file(str(made_clip(tmp_path / "clip.mkv", "25", 0.4)), "memory://box/clip.mkv")
+    bucket.put_file(str(write_wave(tmp_path / "s.wav", tone(0.4))), "memory://box/s.wav")
+    jobs = tmp_path / "jobs.csv"
+    jobs.write_text("video,audio\nmemory://box/clip.mkv,memory://box/s.wav\n")
+    where = [str(jobs), "--out", str(tmp_path / "out")]
+    options = ["-p", f"box={FACE_BOX}", "-p", "restorer=none"]
+
+    assert main(["batch", *where, *options]) == 0
+    monkeypatch.setattr(media, "write_video", lambda *_: pytest.fail("rendered again"))
+    assert main(["batch", *where, "--resume", *options]) == 0
+    bucket.pipe("memory://box/s.wav", b"another")
+    assert main(["batch", *where, "--resume", *options]) == 3
+
+
 def test_a_run_that_broke_off_leaves_its_segments_there(bucket):
     with pytest.raises(KeyboardInterrupt), storage.mirrored("memory://box/run") as folder:
         Path(folder, run.UNFINISHED).mkdir()
