@@ -23,6 +23,7 @@ import cv2
 
 from .. import __version__, checkpoints, media
 from ..errors import RunError
+from ..limits import check_file
 from ..params import SAMPLE, Params
 from .files import check, check_input
 from .lock import locked
@@ -58,7 +59,7 @@ def open_folder(p: Params, save: bool = True) -> Record:
     be written, is in use, belongs to other inputs or holds files of the user under names that the
     run needs, or if an input is such a file itself.
     """
-    described = {name: _describe(path) for name, path in inputs(p).items()}
+    described = {name: _describe(path, p) for name, path in inputs(p).items()}
     if not save:
         return _checked(p, described)
 
@@ -69,9 +70,22 @@ def open_folder(p: Params, save: bool = True) -> Record:
         return record
 
 
-def _describe(path: str) -> dict[str, Any]:
-    info = asdict(media.probe(path))
-    facts = {name: str(v) if isinstance(v, Fraction) else v for name, v in info.items()}
+def check_unchanged(record: Record) -> None:
+    """Raises RunError if an input is no longer what the record says: its SHA-256 is compared."""
+    for name, facts in record["inputs"].items():
+        path = facts["path"]
+        if not os.path.exists(path) or checkpoints.sha256(path) != facts["sha256"]:
+            raise RunError(
+                f"{name}={path} was changed or removed while it was worked on;"
+                " put it back, or choose a new run_dir for the new one"
+            )
+
+
+def _describe(path: str, p: Params) -> dict[str, Any]:
+    info = media.probe(path)
+    check_file(info, p.max_pixels, p.max_duration)
+    values = asdict(info).items()
+    facts = {name: str(v) if isinstance(v, Fraction) else v for name, v in values}
     return facts | dict(bytes=os.path.getsize(path), sha256=checkpoints.sha256(path))
 
 

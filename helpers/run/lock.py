@@ -45,6 +45,7 @@ def locked(run_dir: str | os.PathLike) -> Iterator[None]:
         try:
             _make(Path(folder), cleaning)
             _take(folder, cleaning)
+            _refuse_links(Path(folder, UNFINISHED))
             _note_holder(Path(folder, UNFINISHED, HOLDER), cleaning)
         except OSError as error:
             raise RunError(
@@ -85,6 +86,13 @@ def _take(folder: str, cleaning: ExitStack) -> None:
         return
 
 
+def _refuse_links(own: Path) -> None:
+    """Raises RunError if a link in the run's own folder would lead its writing elsewhere."""
+    links = [path for path in (own, *own.rglob("*")) if path.is_symlink()]
+    if links:
+        raise RunError(f"{links[0]} is a link, which no run makes; remove it")
+
+
 def _holder(folder: str) -> str:
     try:
         return Path(folder, UNFINISHED, HOLDER).read_text()
@@ -96,6 +104,7 @@ def _note_holder(path: Path, cleaning: ExitStack) -> None:
     now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
     path.parent.mkdir(exist_ok=True)
     cleaning.callback(_remove_if_empty, path.parent)
+    path.unlink(missing_ok=True)
     path.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}")
     cleaning.callback(path.unlink, missing_ok=True)
 

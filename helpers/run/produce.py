@@ -17,12 +17,13 @@ import numpy as np
 
 from .. import media
 from ..engines.base import Engine
-from ..errors import MediaError, disk_full_told
+from ..errors import MediaError, RunError, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
 from ..restore.base import describe_restorer, make_restorer
 from ..timing import StageTimes
 from .files import is_of_run, writing
+from .folder import check_unchanged
 from .lock import locked
 from .prepare import prepare, with_run
 from .record import OUTPUTS, UNFINISHED, Record, change, digest, read, stored
@@ -94,6 +95,7 @@ def _produce(
 
     step.folder.mkdir(parents=True, exist_ok=True)
     _render_segments(step)
+    _check_inputs(step)
     with step.times.stage("finish"):
         facts = _finish(step, output)
         shutil.rmtree(step.folder)
@@ -109,6 +111,15 @@ def _produce(
     )
 
     return read(p.run_dir)
+
+
+def _check_inputs(step: Step) -> None:
+    """Raises RunError if the inputs changed meanwhile; segments are not kept then."""
+    try:
+        check_unchanged(step.record)
+    except RunError:
+        shutil.rmtree(step.folder)
+        raise
 
 
 def _silent(done: int, total: int) -> None:

@@ -106,6 +106,7 @@ def unfinished(folder: str | os.PathLike, name: str) -> Iterator[Path]:
     """A path for a file in the making; what is still there in the end is removed."""
     part = Path(folder, UNFINISHED, name)
     part.parent.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
     try:
         yield part
     finally:
