@@ -120,10 +120,10 @@ class Params:
         choices=("auto", "cpu", "cuda"))
     crf: int = _p(15, "2", "H.264 quality, lower is better, 23 is a common choice",
         low=0, high=51)
-    max_pixels: int = _p(limits.PIXELS, "2",
+    max_pixels: int = _p(limits.PIXELS, "12",
         "pixels of a frame, of the source and of the result, over which a clip is refused",
         low=1000, high=limits.MOST_PIXELS)
-    max_duration: float = _p(limits.SECONDS, "2",
+    max_duration: float = _p(limits.SECONDS, "12",
         "seconds over which a clip or a recording is refused", low=1, high=10**6)
     max_faces: int = _p(limits.FACES, "2",
         "faces in one frame over which a clip is refused", low=1, high=10**4)

@@ -70,15 +70,23 @@ def open_folder(p: Params, save: bool = True) -> Record:
         return record
 
 
-def check_unchanged(record: Record) -> None:
-    """Raises RunError if an input is no longer what the record says: its SHA-256 is compared."""
+def check_unchanged(record: Record, at_a_glance: bool = False) -> None:
+    """Raises RunError if an input is no longer what the record says: its SHA-256 is compared.
+
+    ``at_a_glance``: only if its size or time of change is another.
+    """
     for name, facts in record["inputs"].items():
         path = facts["path"]
-        if not os.path.exists(path) or checkpoints.sha256(path) != facts["sha256"]:
-            raise RunError(
-                f"{name}={path} was changed or removed while it was worked on;"
-                " put it back, or choose a new run_dir for the new one"
-            )
+        if os.path.exists(path):
+            stat = os.stat(path)
+            same = (stat.st_size, stat.st_mtime_ns) == (facts["bytes"], facts["mtime_ns"])
+            if (at_a_glance and same) or checkpoints.sha256(path) == facts["sha256"]:
+                continue
+
+        raise RunError(
+            f"{name}={path} was changed or removed while it was worked on;"
+            " put it back, or choose a new run_dir for the new one"
+        )
 
 
 def _describe(path: str, p: Params) -> dict[str, Any]:
@@ -86,7 +94,10 @@ def _describe(path: str, p: Params) -> dict[str, Any]:
     check_file(info, p.max_pixels, p.max_duration)
     values = asdict(info).items()
     facts = {name: str(v) if isinstance(v, Fraction) else v for name, v in values}
-    return facts | dict(bytes=os.path.getsize(path), sha256=checkpoints.sha256(path))
+    stat = os.stat(path)
+    return facts | dict(
+        bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=checkpoints.sha256(path)
+    )
 
 
 def _checked(p: Params, described: dict[str, dict]) -> Record:

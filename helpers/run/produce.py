@@ -95,7 +95,6 @@ def _produce(
 
     step.folder.mkdir(parents=True, exist_ok=True)
     _render_segments(step)
-    _check_inputs(step)
     with step.times.stage("finish"):
         facts = _finish(step, output)
         shutil.rmtree(step.folder)
@@ -113,10 +112,10 @@ def _produce(
     return read(p.run_dir)
 
 
-def _check_inputs(step: Step) -> None:
+def _check_inputs(step: Step, at_a_glance: bool = False) -> None:
     """Raises RunError if the inputs changed meanwhile; segments are not kept then."""
     try:
-        check_unchanged(step.record)
+        check_unchanged(step.record, at_a_glance)
     except RunError:
         shutil.rmtree(step.folder)
         raise
@@ -148,6 +147,7 @@ def _render_segments(step: Step) -> None:
             with step.times.stage("encode"):
                 part = itertools.islice(shown, end - first)
                 media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
+            _check_inputs(step, at_a_glance=True)
 
 
 def _with_progress(
@@ -192,6 +192,7 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
 
     with writing(output.parent, output.name) as part:
         media.mux(silent, sound, part, plan.duration)
+        _check_inputs(step)
         info = media.probe(part)
         size = tuple(side + side % 2 for side in plan.size)
         wanted = (plan.frames, plan.fps, size, True)
