@@ -1,4 +1,4 @@
-"""Works killed and stopped at random events: what is there is whole, what goes on comes out right."""
+"""Works killed and stopped at random events: what is there is whole, what goes on is right."""
 
 from __future__ import annotations
 
