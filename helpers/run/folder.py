@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from importlib import metadata
@@ -70,21 +71,24 @@ def open_folder(p: Params, save: bool = True) -> Record:
         return record
 
 
-def check_unchanged(record: Record, at_a_glance: bool = False) -> None:
+def check_unchanged(
+    record: Record, names: Sequence[str] = tuple(SAMPLE_FILES), at_a_glance: bool = False
+) -> None:
     """Raises RunError if an input is no longer what the record says: its SHA-256 is compared.
 
     ``at_a_glance``: only if its size or time of change is another.
     """
-    for name, facts in record["inputs"].items():
+    for name in names:
+        facts = record["inputs"][name]
         path = facts["path"]
-        if os.path.exists(path):
+        if os.path.isfile(path):
             stat = os.stat(path)
-            same = (stat.st_size, stat.st_mtime_ns) == (facts["bytes"], facts["mtime_ns"])
+            same = (stat.st_size, stat.st_mtime_ns) == (facts["bytes"], facts.get("mtime_ns"))
             if (at_a_glance and same) or checkpoints.sha256(path) == facts["sha256"]:
                 continue
 
         raise RunError(
-            f"{name}={path} was changed or removed while it was worked on;"
+            f"{name}={path} was changed or removed since the run began;"
             " put it back, or choose a new run_dir for the new one"
         )
 

@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..errors import RunError
-from .record import UNFINISHED
+from .record import UNFINISHED, refuse_links
 
 try:
     import fcntl
@@ -45,7 +45,7 @@ def locked(run_dir: str | os.PathLike) -> Iterator[None]:
         try:
             _make(Path(folder), cleaning)
             _take(folder, cleaning)
-            _refuse_links(Path(folder, UNFINISHED))
+            refuse_links(folder)
             _note_holder(Path(folder, UNFINISHED, HOLDER), cleaning)
         except OSError as error:
             raise RunError(
@@ -84,13 +84,6 @@ def _take(folder: str, cleaning: ExitStack) -> None:
         ) from None
     except OSError:
         return
-
-
-def _refuse_links(own: Path) -> None:
-    """Raises RunError if a link in the run's own folder would lead its writing elsewhere."""
-    links = [path for path in (own, *own.rglob("*")) if path.is_symlink()]
-    if links:
-        raise RunError(f"{links[0]} is a link, which no run makes; remove it")
 
 
 def _holder(folder: str) -> str:

@@ -132,7 +132,7 @@ def _produce(
 def _check_inputs(step: Step, at_a_glance: bool = False) -> None:
     """Raises RunError if the inputs changed meanwhile; segments are not kept then."""
     try:
-        check_unchanged(step.record, at_a_glance)
+        check_unchanged(step.record, at_a_glance=at_a_glance)
     except RunError:
         shutil.rmtree(step.folder)
         raise
