@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from . import disk, garbled, kills, sources
+from .child import import_shared
 from .works import make_inputs
 
 # name: how many by default, how many with --full
@@ -26,6 +27,7 @@ SHOWN = 20  # faults
 
 def main() -> int:
     args = parse()
+    import_shared()
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
         inputs = make_inputs(folder)

@@ -6,6 +6,7 @@ starting a program. They are counted by an audit hook, so a disturbance does not
 
 from __future__ import annotations
 
+import importlib
 import os
 import resource
 import signal
@@ -21,6 +22,11 @@ from helpers import cli
 
 WRITING = os.O_WRONLY | os.O_RDWR | os.O_CREAT
 NAMES = ("os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree", "subprocess.Popen")
+SHARED = (  # modules that take seconds to import, once for all children
+    "librosa.core.spectrum", "librosa.filters", "librosa.util.utils", "onnxruntime",
+    "helpers.batch.batch", "helpers.notebook.report", "helpers.restore.sharpen",
+    "helpers.training.expert",
+)  # fmt: skip
 HANG = 120  # s
 ADDRESSES = 12 << 30  # bytes of address space, at most
 MIB = 1 << 20
@@ -44,6 +50,11 @@ class Ended:
         """Was an error told in one line, without a traceback?"""
         lines = [line for line in self.text.splitlines() if line.startswith("error: ")]
         return len(lines) == 1 and "Traceback" not in self.text
+
+
+def import_shared() -> None:
+    for name in SHARED:
+        importlib.import_module(name)
 
 
 def command(*arguments: object) -> Work:

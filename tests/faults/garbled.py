@@ -89,7 +89,7 @@ def _work(wholes: Wholes, kind: str, path: Path) -> Callable[[], int]:
     audio = path if kind == "sound" else wholes.inputs.audio
     return command(
         *("run", video, audio, "--out", wholes.out, "--no-notebooks", "-p", "restorer=none"),
-        *("-p", f"box={FACE_BOX}", "-p", "batch_size=8", "-p", "precision=fp32"),
+        *("-p", f"box={FACE_BOX}", "-p", "batch_size=8", "-p", "passes=1"),
     )
 
 
