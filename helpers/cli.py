@@ -19,23 +19,20 @@ STOPPED = 130  # exit status after Ctrl+C, as shells have it
 TERMINATED = 143  # after SIGTERM
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM came: what Ctrl+C does is done."""
-
-
 def main(argv: list[str] | None = None) -> int:
     """Run one command; returns its exit status. A user's error is one line on stderr."""
     args = make_parser().parse_args(argv)
 
+    came: list[int] = []
     try:
-        with _stopped_by_sigterm(), disk_full_told(_written(args)):
+        with _stopped_by_sigterm(came), disk_full_told(_written(args)):
             return args.work(args) or 0
     except LipSyncError as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt as error:
+    except KeyboardInterrupt:
         print("stopped; the same command goes on from what is finished", file=sys.stderr)
-        return TERMINATED if isinstance(error, Terminated) else STOPPED
+        return TERMINATED if came else STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
@@ -48,11 +45,12 @@ def _written(args: argparse.Namespace) -> str:
 
 
 @contextmanager
-def _stopped_by_sigterm() -> Iterator[None]:
-    """SIGTERM raises Terminated meanwhile, so that what is unfinished is tidied up."""
+def _stopped_by_sigterm(came: list[int]) -> Iterator[None]:
+    """SIGTERM does meanwhile what Ctrl+C does, and is noted, so that all is tidied up."""
 
     def stop(number: int, frame: object) -> None:
-        raise Terminated
+        came.append(number)
+        raise KeyboardInterrupt
 
     if threading.current_thread() is not threading.main_thread():
         yield
