@@ -19,7 +19,7 @@ MOST_PIXELS = 1 << 27  # of a picture that is decoded at all
 MOST_BYTES = 4 << 30  # of the frames of a clip that is held in memory whole
 
 
-def check_file(info: MediaInfo, pixels: int = PIXELS, seconds: float = SECONDS) -> None:
+def check_file(info: MediaInfo, pixels: int, seconds: float) -> None:
     """Raises InputError if a file's pictures are larger, or it is longer, than allowed."""
     check_pixels(info.path, info.width, info.height, pixels)
     if info.duration > seconds:

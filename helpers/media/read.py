@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from ..limits import check_file, check_held
+from ..limits import check_held
 from .ffmpeg import check_ended, ffmpeg_command, input_args, warn
 from .filters import keeps_filters, picture_filters
 from .info import MediaInfo, frame_count
@@ -154,7 +154,6 @@ def read_whole(path: str | os.PathLike, fps: Fraction) -> list[np.ndarray]:
     Raises InputError if that is too much, or nothing can be read.
     """
     info = probe(path)
-    check_file(info)
     check_held(info, frame_count(info, fps))
     return list(read_frames(path, fps))
 
