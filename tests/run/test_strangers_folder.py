@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from support import FACE_BOX, made_clip, tone, write_wave
 
-from helpers import checkpoints, media, params, run
+from helpers import checkpoints, media, params, run, storage
 from helpers.cli import main
 from helpers.errors import LipSyncError, RunError
 from helpers.notebook import report
@@ -105,6 +105,18 @@ def test_names_in_the_record_lead_nowhere(strange, outside):
         work()
     assert untouched(outside)
     assert run.read(strange)["results"]["lipsync"]["path"] == str(strange / "lipsync.mp4")
+
+
+def test_names_at_an_address_lead_nowhere(tmp_path, monkeypatch):
+    fsspec = pytest.importorskip("fsspec")
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path))
+    files = fsspec.filesystem("memory")
+    files.pipe("/strange/run/run.json", b"{}")
+    files.pipe("/strange/run/a/../../../escaped.txt", b"theirs")
+    copied = storage.mirrored("memory://strange/run")
+    with pytest.raises(RunError, match="memory://strange/run cannot be read"), copied:
+        pass
+    assert not list(tmp_path.rglob("escaped.txt"))
 
 
 @pytest.mark.parametrize("relative", [True, False])
