@@ -4,6 +4,7 @@
 # make lint        ruff, and notebooks without outputs
 # make types       mypy on helpers/
 # make lab         JupyterLab in the environment
+# make judge       MediaPipe in an environment of its own, .venv-judge, for the command judge
 # make reference   the gfpgan package and NIQE (Python < 3.13)
 # make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
 # make colab REPO=owner/name   Colab's badges and first cells point to your repository
@@ -16,8 +17,9 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALLED = $(VENV)/.installed
 DEV = $(VENV)/.installed-dev
 REFERENCE = $(VENV)/.installed-reference
+JUDGE = .venv-judge/.installed
 
-.PHONY: demo test fast lint types lab reference notebooks colab clean
+.PHONY: demo test fast lint types lab judge reference notebooks colab clean
 
 demo: $(INSTALLED)
 	$(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
@@ -42,6 +44,8 @@ lab: $(INSTALLED)
 	$(PIP) --editable '.[lab]'
 	$(BIN)/jupyter lab --notebook-dir .
 
+judge: $(JUDGE)
+
 reference: $(REFERENCE)
 
 notebooks: $(INSTALLED)
@@ -64,6 +68,12 @@ $(DEV): $(INSTALLED)
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+# newer releases carry no face mesh; this one's packages clash with the project's
+$(JUDGE):
+	$(PYTHON) -m venv .venv-judge
+	.venv-judge/bin/python -m pip install --quiet mediapipe==0.10.14
+	touch $@
+
 # basicsr's isolated build would fetch a second torch, so it is not isolated and its tools come first
 $(REFERENCE): $(INSTALLED)
 	$(PIP) setuptools wheel
@@ -71,4 +81,4 @@ $(REFERENCE): $(INSTALLED)
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) .venv-judge runs
