@@ -115,7 +115,9 @@ def judge_run(run_dir: str | Path) -> list[Row]:
 
     opened = {name: openings(frames, python) for name, frames in streams.items()}
     return [
-        dict(run=Path(run_dir).name, video=name) | compare(opened, name, loudness(plan))
+        dict(run=Path(run_dir).name, video=name)
+        | compare(opened, name, loudness(plan))
+        | rest(opened[name], plan.speech)
         for name in record["results"]
     ]
 
@@ -145,13 +147,25 @@ def compare(opened: dict[str, np.ndarray], name: str, loud: np.ndarray) -> Row:
     return dict(frames=int(np.isfinite(drawn).sum())) | known
 
 
+def rest(drawn: np.ndarray, speech: np.ndarray) -> Row:
+    """pauses: how open a mouth stands in pauses, over speech; empty where either is too short.
+
+    ``drawn`` ``(N,)`` are its openings, ``speech`` ``(N,)`` is 1 in speech and 0 in pauses.
+    """
+    still = drawn[(speech == 0) & np.isfinite(drawn)]
+    moving = drawn[(speech == 1) & np.isfinite(drawn)]
+    if min(len(still), len(moving)) < FEWEST_FRAMES:
+        return {}
+    return dict(pauses=round(float(still.mean() / moving.mean()), 2))
+
+
 def with_means(rows: list[Row]) -> list[Row]:
     """The rows and, after two or more, the means of their figures."""
     if len(rows) < 2:
         return rows
 
     mean: Row = dict(run="mean")
-    for name in ("r", "r_loudness", "spread", "r_source"):
+    for name in ("r", "r_loudness", "spread", "r_source", "pauses"):
         values = [row[name] for row in rows if name in row]
         if values:
             mean[name] = round(float(np.mean(values)), 3)

@@ -13,7 +13,7 @@ from helpers import media
 from helpers.cli import main
 from helpers.errors import ParameterError
 from helpers.measure import openings
-from helpers.measure.openings import compare, correlation, with_means
+from helpers.measure.openings import compare, correlation, rest, with_means
 
 # answers with each frame's brightness, and finds no face in a black one
 PRETENDED = """#!{python}
@@ -67,6 +67,14 @@ def test_a_mouth_that_moves_half_as_far_at_the_right_times():
     mean = with_means([figures, dict(figures, r=0.5)])[-1]
     assert mean["run"] == "mean" and mean["r"] == 0.75 and "frames" not in mean
     assert with_means([figures]) == [figures]
+
+
+def test_pauses_are_told_where_there_are_some():
+    speech = np.repeat([1.0, 0.5, 0.0], 20)
+    drawn = np.repeat([0.2, 9.0, 0.05], 20)
+    drawn[[0, -1]] = np.nan
+    assert rest(drawn, speech) == dict(pauses=0.25)
+    assert rest(drawn[:50], speech[:50]) == {}
 
 
 def test_a_run_beside_its_source_and_the_mouth_that_spoke(small_run, pretended, tmp_path, capsys):
