@@ -5,6 +5,7 @@
 # make types       mypy on helpers/
 # make lab         JupyterLab in the environment
 # make cluster     a Dask scheduler and two workers, for --scheduler tcp://127.0.0.1:8786
+# make judge       MediaPipe in an environment of its own, .venv-judge, for the command judge
 # make reference   the gfpgan package and NIQE (Python < 3.13)
 # make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
 # make colab REPO=owner/name   Colab's badges and first cells point to your repository
@@ -17,8 +18,9 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALLED = $(VENV)/.installed
 DEV = $(VENV)/.installed-dev
 REFERENCE = $(VENV)/.installed-reference
+JUDGE = .venv-judge/.installed
 
-.PHONY: demo test fast lint types lab cluster reference notebooks colab clean
+.PHONY: demo test fast lint types lab cluster judge reference notebooks colab clean
 
 demo: $(INSTALLED)
 	$(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
@@ -50,6 +52,8 @@ cluster: $(INSTALLED)
 	$(BIN)/dask scheduler --host 127.0.0.1 --port 8786 & \
 	OMP_NUM_THREADS=1 $(BIN)/dask worker tcp://127.0.0.1:8786 --nworkers 2 --nthreads 1
 
+judge: $(JUDGE)
+
 reference: $(REFERENCE)
 
 notebooks: $(INSTALLED)
@@ -72,6 +76,12 @@ $(DEV): $(INSTALLED)
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+# newer releases carry no face mesh; this one's packages clash with the project's
+$(JUDGE):
+	$(PYTHON) -m venv .venv-judge
+	.venv-judge/bin/python -m pip install --quiet mediapipe==0.10.14
+	touch $@
+
 # basicsr's isolated build would fetch a second torch, so it is not isolated and its tools come first
 $(REFERENCE): $(INSTALLED)
 	$(PIP) setuptools wheel
@@ -79,4 +89,4 @@ $(REFERENCE): $(INSTALLED)
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) .venv-judge runs

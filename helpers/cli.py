@@ -77,6 +77,7 @@ def make_parser() -> argparse.ArgumentParser:
     batch.add_batch(commands)
     runs.add_sweep(commands)
     runs.add_evaluate(commands)
+    runs.add_judge(commands)
     runs.add_report(commands)
     runs.add_bench(commands)
     runs.add_params(commands)
