@@ -24,6 +24,7 @@ from ..restore.base import describe_restorer, make_restorer
 from ..timing import Progress, StageTimes, silent
 from .files import is_of_run, writing
 from .lock import locked
+from .marking import check_signer, comment, mark, write_beside
 from .prepare import prepare, with_run
 from .record import OUTPUTS, UNFINISHED, Record, change, digest, read, stored
 from .render import render_frames
@@ -91,6 +92,7 @@ def _produce(
         step.progress("finish", 1, 1)
         return record
 
+    check_signer(p)
     step.folder.mkdir(parents=True, exist_ok=True)
     _render_segments(step)
     step.progress("finish", 0, 1)
@@ -177,7 +179,7 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
     media.join_videos([_segment_path(step.folder, start) for start, _ in segments], silent)
 
     with writing(output.parent, output.name) as part:
-        media.mux(silent, sound, part, plan.duration)
+        media.mux(silent, sound, part, plan.duration, comment(step.p, step.key))
         info = media.probe(part)
         size = tuple(side + side % 2 for side in plan.size)
         wanted = (plan.frames, plan.fps, size, True)
@@ -188,6 +190,9 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
                 f"{output} came out as {found} instead of {wanted} (frames, rate, size, sound)"
             )
 
+        told = mark(step.p, step.record, plan, step.key, part)
+
+    write_beside(output, told)
     return dict(
         frames=info.frames,
         duration_s=round(info.duration, 6),
