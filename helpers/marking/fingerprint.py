@@ -95,8 +95,9 @@ class Comparison:
     """Frames of a file beside those that were made.
 
     ``first``: which of them its first one is; ``added``: numbers of its frames that come before or
-    after all of them; ``changed``: numbers of those that were made and look different in it; ``same``: how many have the very same pixels;
-    ``bits``: the most that differ in a frame that does look alike; ``is_other``: another video.
+    after all of them; ``changed``: numbers of those that were made and look different in it;
+    ``same``: how many have the very same pixels; ``bits``: the most that differ in a frame that
+    does look alike; ``is_other``: another video.
     """
 
     frames: int

@@ -11,6 +11,7 @@ HEIGHT = 1 / 24  # of the letters, as a share of the picture's
 LEAST = 9  # px
 WIDTH = 0.94  # of the picture, that the notice takes at most
 MARGIN = 0.4  # around the letters, as a share of their height
+EDGE = 40  # of the picture, that the notice keeps from its edges: one part of so many
 DARK = 0.4  # of the picture that is left behind the letters
 
 
@@ -22,8 +23,8 @@ def with_label(frame: np.ndarray, text: str) -> np.ndarray:
     height, width = frame.shape[:2]
     letters = _letters(text, width, height)[:, :, None]
     down, across = letters.shape[:2]
-    top = height - down - height // 40
-    left = width // 40
+    top = max(0, height - down - height // EDGE)
+    left = width // EDGE
 
     labelled = frame.copy()
     behind = labelled[top : top + down, left : left + across]
@@ -48,6 +49,6 @@ def _letters(text: str, width: int, height: int) -> np.ndarray:
     margin = round(MARGIN * size)
     across = round(font.getlength(text)) + 2 * margin
     down = sum(font.getmetrics()) + margin
-    picture = Image.new("L", (min(across, width), min(down, height)))
+    picture = Image.new("L", (min(across, width - 2 * (width // EDGE)), min(down, height)))
     ImageDraw.Draw(picture).text((margin, margin // 2), text, fill=255, font=font)
     return np.asarray(picture, np.float32) / 255

@@ -1,11 +1,20 @@
+import functools
 from pathlib import Path
 
 import pytest
-from support import SAMPLE_SPEECH, ffmpeg
+from support import SAMPLE_SPEECH, ffmpeg, made_clip, tone, write_wave
 
 from helpers import params, run
 
 CONSENT = "the speaker, by GRID's licence"
+
+
+@pytest.fixture
+def brief_run(small_run, tmp_path):
+    """``small_run`` on ten frames."""
+    video = made_clip(tmp_path / "brief.mkv", "25", 0.4)
+    audio = write_wave(tmp_path / "brief.wav", tone(0.4))
+    return functools.partial(small_run, video, audio)
 
 
 @pytest.fixture(scope="session")

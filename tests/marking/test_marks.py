@@ -25,8 +25,8 @@ def frames_of(path: Path) -> list[str]:
     return fingerprint.take(path, media.probe(path).fps).exact
 
 
-def test_marks_leave_the_pixels_and_are_recorded(small_run):
-    plain, p = small_run()
+def test_marks_leave_the_pixels_and_are_recorded(brief_run):
+    plain, p = brief_run()
     path = Path(p.run_dir, "lipsync.mp4")
     bare = frames_of(path)
     assert not path.with_name("lipsync.mp4.json").exists()
@@ -37,7 +37,7 @@ def test_marks_leave_the_pixels_and_are_recorded(small_run):
     assert record["results"]["lipsync"]["sha256"] == checkpoints.sha256(path)
     told = json.loads(path.with_name("lipsync.mp4.json").read_text())
     assert told["sha256"] == checkpoints.sha256(path) and told["signed"] is True
-    assert told["facts"]["redrawn"] == [[0, 49]]
+    assert told["facts"]["redrawn"] == [[0, 9]]
     for kind in ("video", "audio"):
         assert told["facts"]["inputs"][kind]["sha256"] == record["inputs"][kind]["sha256"]
     assert str(Path(p.run_dir).parent) not in json.dumps(told)  # nobody's folders are told
@@ -48,8 +48,8 @@ def test_marks_leave_the_pixels_and_are_recorded(small_run):
     assert "lipsync.mp4.json" not in run.read(p.run_dir)["files"]
 
 
-def test_a_marked_result_is_fresh(small_run, monkeypatch, capsys):
-    _, p = small_run(mark=True)
+def test_a_marked_result_is_fresh(brief_run, monkeypatch, capsys):
+    _, p = brief_run(mark=True)
     monkeypatch.setattr(media, "write_video", lambda *_: pytest.fail("rendered again"))
     run.lipsync(p)
     assert "is there already" in capsys.readouterr().err
@@ -97,7 +97,7 @@ def test_an_input_keeps_its_own_manifest_and_a_broken_one_does_no_harm(marked, t
 
 @pytest.mark.parametrize("reason", ["no package", "no folder"])
 def test_what_cannot_be_signed_is_made_all_the_same(
-    reason, small_run, monkeypatch, capsys, tmp_path
+    reason, brief_run, monkeypatch, capsys, tmp_path
 ):
     media_ffmpeg.warn.cache_clear()
     if reason == "no package":
@@ -105,7 +105,7 @@ def test_what_cannot_be_signed_is_made_all_the_same(
     else:
         (tmp_path / "config").write_text("not a folder")
         monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "config"))
-    record, p = small_run(mark=True)
+    record, p = brief_run(mark=True)
     said = capsys.readouterr().err
     assert said.count("the result is not signed by C2PA: ") == 1 and said.count("\n") == 1
     told = json.loads(Path(p.run_dir, "lipsync.mp4.json").read_text())
@@ -144,8 +144,8 @@ def pems(tmp_path) -> dict[str, str]:
     return {name: str(tmp_path / name) for name in parts}
 
 
-def test_the_users_certificate_signs(small_run, pems):
-    _, p = small_run(mark=True, sign_cert=pems["mine.pem"], sign_key=pems["mine.key"])
+def test_the_users_certificate_signs(brief_run, pems):
+    _, p = brief_run(mark=True, sign_cert=pems["mine.pem"], sign_key=pems["mine.key"])
     path = str(Path(p.run_dir, "lipsync.mp4"))
     found = manifest.read(path)
     assert (found.state, found.standing) == ("valid", "not known here")
@@ -166,26 +166,26 @@ def test_the_users_certificate_signs(small_run, pems):
     ],
 )
 def test_a_certificate_that_cannot_sign_is_refused_before_anything_is_drawn(
-    cert, key, words, small_run, pems, monkeypatch
+    cert, key, words, brief_run, pems, monkeypatch
 ):
     monkeypatch.setattr(media, "write_video", lambda *_: pytest.fail("rendered"))
     given = {name: pems.get(file, file) for name, file in (("sign_cert", cert), ("sign_key", key))}
     with pytest.raises(ParameterError, match=words) as caught:
-        small_run(mark=True, **given)
+        brief_run(mark=True, **given)
     assert "\n" not in str(caught.value)
 
 
-def test_a_label_is_drawn_on_redrawn_frames_alone(small_run, pretend_faces):
-    pretend_faces(lambda n: n >= 12)
-    record, p = small_run(box="", label="made by software")
+def test_a_label_is_drawn_on_redrawn_frames_alone(brief_run, pretend_faces):
+    pretend_faces(lambda n: n >= 4)
+    record, p = brief_run(box="", label="made by software")
     plan = run.prepare(p)[1]
     engine = run.prepare(p)[2]
     drawn = [
-        list(run.render_frames(plan, p.video, engine, q, 0, 32)) for q in (p, replace(p, label=""))
+        list(run.render_frames(plan, p.video, engine, q, 0, 10)) for q in (p, replace(p, label=""))
     ]
     differs = [(a != b).any() for a, b in zip(*drawn, strict=True)]
-    assert differs == [bool(redrawn) for redrawn in plan.redrawn[:32]] and not all(differs)
-    changed = (drawn[0][20] != drawn[1][20]).any(axis=2)
+    assert differs == [bool(redrawn) for redrawn in plan.redrawn] and not all(differs)
+    changed = (drawn[0][8] != drawn[1][8]).any(axis=2)
     assert changed[:90].sum() == 0 and changed[100:].any()  # at the bottom
 
 
@@ -212,7 +212,7 @@ def test_texts_that_are_too_long_are_refused(values, words):
 def prints(numbers: list[int], noise: int = 0) -> Fingerprint:
     """Of frames that each number stands for; with ``noise``, encoded again."""
     rng = np.random.default_rng(1)
-    looks = rng.integers(0, 256, (400, 32), np.uint8)[numbers]
+    looks = rng.integers(0, 256, (400, 10), np.uint8)[numbers]
     for row in looks if noise else ():
         for bit in rng.choice(256, rng.integers(0, noise + 1), replace=False):
             row[bit // 8] ^= 1 << bit % 8

@@ -113,7 +113,7 @@ def test_what_was_done_to_it_is_told(name, how, pictures, said, result, sidecar,
     assert rows["C2PA manifest"] == ("missing", "it was made with one")
     assert rows["file"][0] == "changed" and rows["consent"][0] == "not signed"
     assert rows["pictures"][0] == pictures[0] and rows["pictures"][1].startswith(pictures[1])
-    assert "other pictures" not in last or name == "changed.mp4"
+    assert "other pictures" not in last or name in ("changed.mp4", "cut.mp4")
 
 
 def test_a_changed_byte_breaks_the_signature(result, sidecar, tmp_path, capsys):
@@ -122,7 +122,7 @@ def test_a_changed_byte_breaks_the_signature(result, sidecar, tmp_path, capsys):
     (tmp_path / "changed.mp4").write_bytes(changed)
     status, rows, last = told(capsys, tmp_path / "changed.mp4", "--sidecar", sidecar)
     assert status == 1 and "bytes of the file were changed after signing" in last
-    assert rows["C2PA manifest"][0] == "invalid" and "other pictures in frame" in last
+    assert rows["C2PA manifest"][0] == "invalid" and rows["file"][0] == "changed"
     assert told(capsys, tmp_path / "changed.mp4")[0] == 1  # without the sidecar, too
 
 
