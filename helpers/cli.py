@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from . import __version__
-from .commands import batch, runs, train, weights
+from .commands import batch, runs, train, verify, weights
 from .errors import LipSyncError, disk_full_told
 
 STOPPED = 130  # exit status after Ctrl+C, as shells have it
@@ -79,6 +79,7 @@ def make_parser() -> argparse.ArgumentParser:
     runs.add_evaluate(commands)
     runs.add_judge(commands)
     runs.add_report(commands)
+    verify.add_verify(commands)
     runs.add_bench(commands)
     runs.add_params(commands)
     weights.add_weights(commands)

@@ -8,9 +8,10 @@ from .prefetch import prefetch
 from .probing import probe
 from .read import read_frames, read_indexed, read_whole
 from .view import View
-from .write import join_videos, mux, write_video
+from .write import COMMENT, join_videos, mux, write_video
 
 __all__ = [
+    "COMMENT",
     "SAMPLE_RATE",
     "MediaInfo",
     "View",

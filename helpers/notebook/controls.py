@@ -35,6 +35,7 @@ GROUPS = {
         "steady",
         "restore_unsynced",
     ),
+    "Mark": ("mark", "label", "consent", "sign_cert", "sign_key"),
     "Weights": ("fetch", "accept_licences"),
     "Training": ("clips", "steps"),
 }

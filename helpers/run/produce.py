@@ -28,6 +28,7 @@ from .files import is_of_run, writing
 from .folder import check_unchanged
 from .keys import code_fingerprint
 from .lock import locked
+from .marking import check_signer, comment, mark, write_beside
 from .prepare import prepare, with_run
 from .record import OUTPUTS, UNFINISHED, Record, change, digest, read, stored
 from .remote import Order, segments_of
@@ -108,6 +109,7 @@ def _produce(
         step.progress("finish", 1, 1)
         return record
 
+    check_signer(p)
     step.folder.mkdir(parents=True, exist_ok=True)
     _render_segments(step)
     step.progress("finish", 0, 1)
@@ -234,7 +236,7 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
     media.join_videos([_segment_path(step.folder, start) for start, _ in segments], silent)
 
     with writing(output.parent, output.name) as part:
-        media.mux(silent, sound, part, plan.duration)
+        media.mux(silent, sound, part, plan.duration, comment(step.p, step.key))
         _check_inputs(step)
         info = media.probe(part)
         size = tuple(side + side % 2 for side in plan.size)
@@ -246,6 +248,9 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
                 f"{output} came out as {found} instead of {wanted} (frames, rate, size, sound)"
             )
 
+        told = mark(step.p, step.record, plan, step.key, part)
+
+    write_beside(output, told)
     return dict(
         frames=info.frames,
         duration_s=round(info.duration, 6),

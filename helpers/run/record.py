@@ -31,11 +31,20 @@ Record = dict[str, Any]
 RECORD = "run.json"
 PLAN = "plan.npz"
 OUTPUTS = {"lipsync": "lipsync.mp4", "restored": "restored.mp4"}
+MARKS = {file: f"{file}.json" for file in OUTPUTS.values()}  # what is told beside each
 COMPARISON = "comparison.mp4"
 PAGE = "report.html"
 TABLE = "quality.json"
 EXECUTED = tuple(f"{notebook}.ipynb" for notebook in (*NOTEBOOKS, TRAINING_NOTEBOOK))
-FILES = (PLAN, *OUTPUTS.values(), COMPARISON, PAGE, TABLE, *EXECUTED)  # beside run.json
+FILES = (  # beside run.json
+    PLAN,
+    *OUTPUTS.values(),
+    *MARKS.values(),
+    COMPARISON,
+    PAGE,
+    TABLE,
+    *EXECUTED,
+)
 UNFINISHED = ".lipsync"  # the run's own folder
 PARTS = ("inputs", "results", "seconds", "files")
 
