@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import random
 import sys
 import tempfile
@@ -30,6 +31,7 @@ def main() -> int:
     import_shared()
     with tempfile.TemporaryDirectory(prefix="faults-") as name:
         folder = Path(name)
+        os.environ["XDG_CONFIG_HOME"] = str(folder / "config")  # of the certificate
         inputs = make_inputs(folder)
         wholes = kills.Wholes(folder, inputs)
         failed = 0

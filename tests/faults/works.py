@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from typing import Any
 from safetensors.numpy import load_file
 from support import FACE_BOX, made_clip, spoken_clip, tone, write_wave
 
-from helpers import checkpoints
+from helpers import checkpoints, media
 from helpers.plan.plan import load_plan
 from helpers.run import produce
 from helpers.run.record import digest
@@ -22,7 +23,7 @@ from .child import Work, command, run
 
 SECONDS = 0.8
 COMMON = ("-p", "batch_size=8", "-p", "precision=fp32", "-p", f"box={FACE_BOX}")
-PIXELS = (".mp4", ".npz", ".safetensors")  # whose bytes are those of an undisturbed work
+PIXELS = (".mp4", ".npz", ".safetensors")  # what must be as in an undisturbed work
 STAGES = {  # of an event, by what it names; the first that fits
     "plan": r"plan\.npz|f32le|volumedetect",
     "segment": r"/\d{6}\.(part\.)?mp4|rawvideo",
@@ -149,7 +150,14 @@ def _content(path: Path) -> Any:
     if path.suffix == ".jsonl":
         return [json.loads(line)["step"] for line in path.read_text().splitlines()]
 
-    return checkpoints.sha256(path) if path.suffix in PIXELS else path.suffix
+    return _packets(path) if path.suffix == ".mp4" else path.suffix
+
+
+def _packets(path: Path) -> str:
+    """Hash of a video's encoded frames and sound: its signature tells the time."""
+    copy = ("-map", "0", "-c", "copy", "-f", "streamhash", "-hash", "sha256", "-")
+    command = [media.ffmpeg_exe(), "-v", "error", "-i", path, *copy]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def differences(found: dict[str, Any], whole: dict[str, Any]) -> list[str]:
