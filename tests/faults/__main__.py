@@ -16,12 +16,12 @@ from .works import make_inputs
 
 # name: how many by default, how many with --full
 COUNTS = {
-    "kills": (4, 50),
+    "kills": (3, 50),
     "stops": (2, 24),
-    "disk": (2, 8),
+    "disk": (2, 9),
     "sources": (2, 8),
     "ffmpeg": (2, 10),
-    "garbled": (12, 500),
+    "garbled": (9, 500),
 }
 SHOWN = 20  # faults
 

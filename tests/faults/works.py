@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,13 +66,13 @@ class Kind:
 
     name: str
     work: Work
-    start: Path | None = None
+    start: Callable[[], Path] | None = None
 
     def begin(self, out: Path) -> None:
         """Make the folder that the work goes on in."""
         shutil.rmtree(out, ignore_errors=True)
         if self.start:
-            shutil.copytree(self.start, out)
+            shutil.copytree(self.start(), out)
 
 
 def small_segments(work: Work) -> Work:
@@ -89,12 +90,21 @@ def kinds(inputs: Inputs, folder: Path, out: Path) -> dict[str, Kind]:
     given = ("run", inputs.video, inputs.audio, "--out")
     plain = ("--no-notebooks", *COMMON, "-p", "restorer=none")
     train = ("train", "expert", "--data", inputs.clips, "--steps", 4, "--every", 2, "--out")
-    base = folder / "base"
-    prepared = folder / "prepared"
-    if not base.exists():
-        run(small_segments(command(*given, base, *plain)), folder)
-        run(command(*train, folder / "trained"), folder)
-        shutil.copytree(folder / "trained" / "prepared", prepared / "prepared")
+
+    def base() -> Path:
+        """A finished run."""
+        made = folder / "base"
+        if not made.exists():
+            run(small_segments(command(*given, made, *plain)), folder)
+        return made
+
+    def prepared() -> Path:
+        """Where a training has got its data ready."""
+        made = folder / "prepared"
+        if not made.exists():
+            run(command(*train, folder / "trained"), folder)
+            shutil.copytree(folder / "trained" / "prepared", made / "prepared")
+        return made
 
     table = folder / "jobs.csv"
     rows = [f"{inputs.video},{inputs.audio},{crf}" for crf in (20, 30)]
@@ -108,6 +118,7 @@ def kinds(inputs: Inputs, folder: Path, out: Path) -> dict[str, Kind]:
         Kind("batch", command(*batch)),
         Kind("train", command(*train, out), prepared),
         Kind("prepare", command(*train, out)),
+        Kind("report", command("report", out), base),
     ]
     return {kind.name: Kind(kind.name, small_segments(kind.work), kind.start) for kind in works}
 
