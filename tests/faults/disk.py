@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .child import Ended, command, run
+from .child import Ended, run
 from .kills import Wholes, after, goes_on
-from .works import Kind, stage
+from .works import stage
 
 SIZE = "256m"
 FILLER = "filler"
@@ -32,8 +32,6 @@ def fill_all(wholes: Wholes, rng: random.Random, count: int) -> tuple[list[str],
     told = 0
     with small_disk() as disk:
         there = Wholes(wholes.folder, wholes.inputs, disk / "out")
-        base = wholes.folder / "base"
-        there.kinds["report"] = Kind("report", command("report", there.out), base)
         for number in range(count):
             name, chosen = CASES[number % len(CASES)]
             kind = there.kinds[name]

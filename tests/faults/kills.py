@@ -11,7 +11,7 @@ from .child import Ended, kill, orphans_left, run, send
 from .works import Inputs, Kind, differences, kinds, stage, state
 
 DELAYS = (0.0, 0.0, 0.02, 0.1, 0.3)  # s, from the event to the kill
-TURNS = ("run", "restore", "train", "batch") * 3 + ("prepare",)
+TURNS = ("run", "restore", "batch", "train") * 3 + ("prepare",)
 AGAIN = 0.3  # how often what goes on is killed, too
 STATUS = {signal.SIGINT: 130, signal.SIGTERM: 143}
 

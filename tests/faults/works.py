@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import subprocess
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +14,7 @@ from typing import Any
 from safetensors.numpy import load_file
 from support import FACE_BOX, made_clip, spoken_clip, tone, write_wave
 
-from helpers import checkpoints
+from helpers import checkpoints, media
 from helpers.plan.plan import load_plan
 from helpers.run import produce
 from helpers.run.record import digest
@@ -22,7 +24,7 @@ from .child import Work, command, run
 
 SECONDS = 0.8
 COMMON = ("-p", "batch_size=8", "-p", "precision=fp32", "-p", f"box={FACE_BOX}")
-PIXELS = (".mp4", ".npz", ".safetensors")  # whose bytes are those of an undisturbed work
+PIXELS = (".mp4", ".npz", ".safetensors")  # what must be as in an undisturbed work
 STAGES = {  # of an event, by what it names; the first that fits
     "plan": r"plan\.npz|f32le|volumedetect",
     "segment": r"/\d{6}\.(part\.)?mp4|rawvideo",
@@ -64,13 +66,13 @@ class Kind:
 
     name: str
     work: Work
-    start: Path | None = None
+    start: Callable[[], Path] | None = None
 
     def begin(self, out: Path) -> None:
         """Make the folder that the work goes on in."""
         shutil.rmtree(out, ignore_errors=True)
         if self.start:
-            shutil.copytree(self.start, out)
+            shutil.copytree(self.start(), out)
 
 
 def small_segments(work: Work) -> Work:
@@ -88,12 +90,21 @@ def kinds(inputs: Inputs, folder: Path, out: Path) -> dict[str, Kind]:
     given = ("run", inputs.video, inputs.audio, "--out")
     plain = ("--no-notebooks", *COMMON, "-p", "restorer=none")
     train = ("train", "expert", "--data", inputs.clips, "--steps", 4, "--every", 2, "--out")
-    base = folder / "base"
-    prepared = folder / "prepared"
-    if not base.exists():
-        run(small_segments(command(*given, base, *plain)), folder)
-        run(command(*train, folder / "trained"), folder)
-        shutil.copytree(folder / "trained" / "prepared", prepared / "prepared")
+
+    def base() -> Path:
+        """A finished run."""
+        made = folder / "base"
+        if not made.exists():
+            run(small_segments(command(*given, made, *plain)), folder)
+        return made
+
+    def prepared() -> Path:
+        """Where a training has got its data ready."""
+        made = folder / "prepared"
+        if not made.exists():
+            run(command(*train, folder / "trained"), folder)
+            shutil.copytree(folder / "trained" / "prepared", made / "prepared")
+        return made
 
     table = folder / "jobs.csv"
     rows = [f"{inputs.video},{inputs.audio},{crf}" for crf in (20, 30)]
@@ -107,6 +118,7 @@ def kinds(inputs: Inputs, folder: Path, out: Path) -> dict[str, Kind]:
         Kind("batch", command(*batch)),
         Kind("train", command(*train, out), prepared),
         Kind("prepare", command(*train, out)),
+        Kind("report", command("report", out), base),
     ]
     return {kind.name: Kind(kind.name, small_segments(kind.work), kind.start) for kind in works}
 
@@ -149,7 +161,14 @@ def _content(path: Path) -> Any:
     if path.suffix == ".jsonl":
         return [json.loads(line)["step"] for line in path.read_text().splitlines()]
 
-    return checkpoints.sha256(path) if path.suffix in PIXELS else path.suffix
+    return _packets(path) if path.suffix == ".mp4" else path.suffix
+
+
+def _packets(path: Path) -> str:
+    """Hash of a video's encoded frames and sound: its signature tells the time."""
+    copy = ("-map", "0", "-c", "copy", "-f", "streamhash", "-hash", "sha256", "-")
+    command = [media.ffmpeg_exe(), "-v", "error", "-i", path, *copy]
+    return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
 def differences(found: dict[str, Any], whole: dict[str, Any]) -> list[str]:
