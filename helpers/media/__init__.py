@@ -6,7 +6,7 @@ from .info import MediaInfo, default_fps, frame_count
 from .paths import local_path
 from .prefetch import prefetch
 from .probing import probe
-from .read import read_frames, read_indexed
+from .read import read_frames, read_indexed, read_whole
 from .view import View
 from .write import join_videos, mux, write_video
 
@@ -27,5 +27,6 @@ __all__ = [
     "read_audio",
     "read_frames",
     "read_indexed",
+    "read_whole",
     "write_video",
 ]

@@ -1,12 +1,11 @@
 """A run: its folder, its frames, its results."""
 
 from .files import check, writing
-from .folder import SAMPLE_FILES, inputs, open_folder
+from .folder import SAMPLE_FILES, check_unchanged, inputs, open_folder
 from .keys import NO_INFLUENCE
 from .lock import locked
 from .prepare import prepare, with_run
 from .produce import (
-    Progress,
     frames_of,
     lipsync,
     lipsync_and_restore,
@@ -34,12 +33,12 @@ __all__ = [
     "OUTPUTS",
     "PAGE",
     "PLAN",
-    "Progress",
     "RECORD",
     "SAMPLE_FILES",
     "TABLE",
     "UNFINISHED",
     "check",
+    "check_unchanged",
     "continuous_runs",
     "frames_of",
     "inputs",

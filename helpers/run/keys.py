@@ -25,6 +25,9 @@ NO_INFLUENCE = (
     "accept_licences",
     "clips",
     "steps",
+    "max_pixels",
+    "max_duration",
+    "max_faces",
 )
 # parameters of the restoration alone
 RESTORE_ONLY = (
@@ -52,7 +55,7 @@ DECIDING = (
     "run/render.py",
 )
 # weights that a plan asks besides the engine's own
-PLANNING = ("whisper-base-2blocks", "sync-compact")
+PLANNING = ("whisper-base-2blocks", "sync-compact", "silero-vad")
 
 
 @functools.cache
