@@ -32,7 +32,7 @@ def comment(p: Params, key: str) -> str:
 
 
 def check_signer(p: Params) -> None:
-    """Raises ParameterError, before anything is drawn, if the user's certificate cannot sign."""
+    """Raises ParameterError, before anything is planned, if the user's certificate cannot sign."""
     if p.mark and (p.sign_cert or p.sign_key):
         by = certificate.credentials(p)
         try:

@@ -45,6 +45,7 @@ def lipsync(p: Params, progress: Progress = silent, workers: Pool | None = None)
     With ``workers`` they render the segments, else this process does.
     """
     with locked(p.run_dir), disk_full_told(p.run_dir):
+        check_signer(p)
         prepared = prepare(p, progress=progress)
         return _produce(replace(p, restorer="none"), "lipsync", *prepared, progress, workers)
 
@@ -56,6 +57,7 @@ def restore(p: Params, progress: Progress = silent, workers: Pool | None = None)
     """
     p = with_run(p)
     with locked(p.run_dir), disk_full_told(p.run_dir):
+        check_signer(p)
         prepared = prepare(p, progress=progress)
         return _produce(p, "restored", *prepared, progress, workers)
 
@@ -109,7 +111,6 @@ def _produce(
         step.progress("finish", 1, 1)
         return record
 
-    check_signer(p)
     step.folder.mkdir(parents=True, exist_ok=True)
     _render_segments(step)
     step.progress("finish", 0, 1)
