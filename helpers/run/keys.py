@@ -36,7 +36,7 @@ RESTORE_ONLY = (
     "strength",
 )
 # parameters that the plan does not ask for
-RENDER_ONLY = ("blend", "passes", "pads", "batch_size", "precision", "crf")
+RENDER_ONLY = ("blend", "passes", "pads", "batch_size", "precision", "crf", "encoder")
 
 PACKAGES = Path(__file__).resolve().parent.parent
 DECIDING = (

@@ -66,6 +66,7 @@ class Step:
     record: Record
     plan: Plan
     engine: Engine
+    codec: media.Codec | None
     key: str
     progress: Progress
     times: StageTimes
@@ -81,8 +82,9 @@ def _produce(
     """One result, if it is not there already."""
     started = time.perf_counter()
     restorer = describe_restorer(p)
-    key = digest([record["render_key"], restorer])
-    step = Step(p, record, plan, engine, key, progress, StageTimes())
+    codec = media.choose_codec(p.encoder, p.crf)
+    key = digest([record["render_key"], restorer, codec])
+    step = Step(p, record, plan, engine, codec, key, progress, StageTimes())
     output = Path(p.run_dir, OUTPUTS[name])
 
     there = record["results"].get(name, {})
@@ -100,7 +102,8 @@ def _produce(
     step.progress("finish", 1, 1)
 
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    facts |= restorer | dict(render_key=record["render_key"], key=key, made=now)
+    hardware = dict(codec=codec.args) if codec else {}
+    facts |= restorer | hardware | dict(render_key=record["render_key"], key=key, made=now)
     seconds = step.times.rounded(time.perf_counter() - started)
     before = stored(p.run_dir)
     change(
@@ -133,7 +136,8 @@ def _render_segments(step: Step) -> None:
         for first, end in segments:
             with step.times.stage("encode"):
                 part = itertools.islice(shown, end - first)
-                media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
+                path = _segment_path(step.folder, first)
+                media.write_video(path, part, plan.fps, step.p.crf, codec=step.codec)
 
 
 def _with_progress(
@@ -172,12 +176,11 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
     """
     plan = step.plan
     sound = step.record["inputs"]["audio"]["path"]
-    silent = step.folder / "silent.mp4"
     segments = _segments(plan.frames, step.p.batch_size)
-    media.join_videos([_segment_path(step.folder, start) for start, _ in segments], silent)
+    parts = [_segment_path(step.folder, start) for start, _ in segments]
 
     with writing(output.parent, output.name) as part:
-        media.mux(silent, sound, part, plan.duration)
+        media.mux(parts, sound, part, plan.duration)
         info = media.probe(part)
         size = tuple(side + side % 2 for side in plan.size)
         wanted = (plan.frames, plan.fps, size, True)
