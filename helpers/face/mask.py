@@ -90,5 +90,5 @@ def paste_through_mask(
     if mask is not None:
         below = np.ascontiguousarray(part, np.float32)
         patch = cv2.blendLinear(below, patch, 1 - mask, mask)
-    part[:] = cv2.add(patch, 0, dtype=cv2.CV_8U)  # rounds to nearest, stops at 0 and 255
+    part[:] = cv2.convertScaleAbs(patch.clip(0))  # rounds to nearest, and stops at 255
     return result
