@@ -5,7 +5,7 @@ from __future__ import annotations
 import queue
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future
 from typing import TypeVar
 
@@ -59,14 +59,18 @@ def _work(items: Iterable, ready: queue.Queue, stopped: threading.Event) -> None
 
 def map_ahead(
     work: Callable[[Item], Result], items: Iterable[Item], workers: int
-) -> Iterator[Result]:
+) -> Generator[Result]:
     """``work`` on items in as many threads, which are that far ahead; results in order.
 
-    Items are taken in the caller's thread. An error comes out in its result's place.
+    Items are taken in the caller's thread. An error comes out in its result's place. Where the
+    caller stops early, what is in work is waited for: a process must not end amid it.
     """
     tasks: queue.SimpleQueue = queue.SimpleQueue()
-    for _ in range(workers):
-        threading.Thread(target=_serve, args=(work, tasks), daemon=True).start()
+    crew = [
+        threading.Thread(target=_serve, args=(work, tasks), daemon=True) for _ in range(workers)
+    ]
+    for worker in crew:
+        worker.start()
 
     waiting: deque[Future] = deque()
     try:
@@ -79,15 +83,20 @@ def map_ahead(
         while waiting:
             yield waiting.popleft().result()
     finally:
-        for _ in range(workers):
+        for result in waiting:
+            result.cancel()
+        for _ in crew:
             tasks.put(None)
+        for worker in crew:
+            worker.join()
 
 
 def _serve(work: Callable, tasks: queue.SimpleQueue) -> None:
     while task := tasks.get():
         item, result = task
-        try:
-            result.set_result(work(item))
-        except BaseException as error:
-            result.set_exception(error)
+        if result.set_running_or_notify_cancel():
+            try:
+                result.set_result(work(item))
+            except BaseException as error:
+                result.set_exception(error)
         del task, item, result  # frames, while it waits

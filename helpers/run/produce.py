@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -132,12 +133,13 @@ def _render_segments(step: Step) -> None:
         frames = render_frames(
             plan, video, step.engine, step.p, start, stop, restorer=restorer, times=step.times
         )
-        shown = _with_progress(frames, rendered, step)
-        for first, end in segments:
-            with step.times.stage("encode"):
-                part = itertools.islice(shown, end - first)
-                path = _segment_path(step.folder, first)
-                media.write_video(path, part, plan.fps, step.p.crf, codec=step.codec)
+        with closing(frames):
+            shown = _with_progress(frames, rendered, step)
+            for first, end in segments:
+                with step.times.stage("encode"):
+                    part = itertools.islice(shown, end - first)
+                    path = _segment_path(step.folder, first)
+                    media.write_video(path, part, plan.fps, step.p.crf, codec=step.codec)
 
 
 def _with_progress(

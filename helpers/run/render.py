@@ -6,7 +6,8 @@ depend on the plan alone, not on where a range starts or what else is in it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 
@@ -37,7 +38,7 @@ def render_frames(
     *,
     restorer: Restorer | None = None,
     times: StageTimes | None = None,
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray]:
     """Finished frames start to stop; ``start`` is a multiple of the batch size.
 
     A ``restorer`` is given the re-drawn frames alone, and with ``restore_unsynced`` those of the
@@ -66,8 +67,9 @@ def render_frames(
     one_by_one = restorer is not None and restorer.needs_memory
     workers = 1 if one_by_one else threads.workers_for(3 * width * height * size)
     batches = source_batches(layers, video, start, stop, size, times)
-    with threads.shared_by(workers):
-        drawn = media.map_ahead(finish, batches, workers)
+    ahead = media.map_ahead(finish, batches, workers)
+    with threads.shared_by(workers), closing(ahead):
+        drawn = map(finish, batches) if one_by_one else ahead
         while True:
             with times.stage("draw"):
                 frames, taken = next(drawn, ({}, StageTimes()))

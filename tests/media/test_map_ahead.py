@@ -50,3 +50,20 @@ def test_threads_end_with_the_work():
     for thread in workers:
         thread.join(10)
     assert not any(thread.is_alive() for thread in workers)
+
+
+def test_who_stops_early_waits_for_what_is_in_work():
+    begun = threading.Event()
+    finished = []
+
+    def work(n):
+        if n == 1:
+            begun.set()
+            threading.Event().wait(0.2)
+        finished.append(n)
+
+    results = media.map_ahead(work, range(9), 2)
+    next(results)
+    assert begun.wait(10)
+    results.close()
+    assert 1 in finished
