@@ -22,6 +22,7 @@ from ..networks.compact import CompactWav2Lip
 from ..networks.restorer import CompactRestorer
 from ..networks.sync_expert import SyncExpert
 from ..networks.syncnet import SyncNet
+from ..networks.voice import VoiceDetector
 from ..networks.wav2lip import Wav2Lip
 from .download import is_web_page
 from .registry import here, locate, path_of
@@ -33,6 +34,7 @@ ARCHITECTURES = {
     "CompactRestorer": CompactRestorer,
     "SyncNet": SyncNet,
     "AudioEncoder": AudioEncoder,
+    "VoiceDetector": VoiceDetector,
 }
 PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
 EARLIER_KEYS = {  # how keys begin in a file -> in its network
@@ -142,6 +144,12 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
 def audio_encoder() -> AudioEncoder:
     """The bundled audio encoder, read once."""
     return load(locate("whisper-base-2blocks").path)
+
+
+@functools.cache
+def voice_detector() -> VoiceDetector:
+    """The bundled voice activity detector, read once."""
+    return load(locate("silero-vad").path)
 
 
 def sync_expert() -> SyncExpert | None:

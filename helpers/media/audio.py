@@ -7,6 +7,7 @@ import math
 import os
 import re
 import subprocess
+import tempfile
 
 import numpy as np
 
@@ -19,6 +20,7 @@ SAMPLE_RATE = 16000  # Hz, of every waveform in this library
 SILENT = -60.0  # dB of full scale: a track with no louder sample is silent
 CANCELLED = 0.1  # of the channels' power, that a mix must keep
 PHASE_SECONDS = 300  # s, of the beginning, that phases are looked at in
+CLEANED = 1 << 20  # samples looked at together
 IN_TIME = "aresample=async=1:first_pts=0"  # sound that starts late gets silence before it
 
 
@@ -41,7 +43,7 @@ def read_audio(path: str | os.PathLike, rate: int = SAMPLE_RATE) -> np.ndarray:
         left, right = _decode(info, track, rate, 2).T
         wave = (left - right) * np.float32(0.5**0.5)
 
-    return np.clip(wave, -1.0, 1.0)
+    return np.clip(wave, -1.0, 1.0, out=wave)
 
 
 def _cancels(info: MediaInfo, track: int, rate: int, mix: np.ndarray) -> bool:
@@ -87,14 +89,20 @@ def _loudest(info: MediaInfo, track: int) -> float:
 
 def _decode(info: MediaInfo, track: int, rate: int, channels: int, *more: str) -> np.ndarray:
     """A track in step with the pictures, ``float32 (samples, channels)``; NaN is 0."""
-    done = subprocess.run(
+    command = (
         ffmpeg_command("-v", "error", *input_args(info.path))
         + ["-map", f"0:a:{track}", "-af", IN_TIME, "-ac", str(channels), "-ar", str(rate)]
-        + [*more, "-f", "f32le", "pipe:1"],
-        capture_output=True,
+        + [*more, "-f", "f32le", "pipe:1"]
     )
-    wave = np.frombuffer(done.stdout, "<f4").reshape(-1, channels)
-    wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    with tempfile.TemporaryFile() as decoded:  # a pipe's pieces would need the memory twice
+        subprocess.run(command, stdout=decoded, stderr=subprocess.DEVNULL)
+        decoded.seek(0)
+        wave = np.fromfile(decoded, "<f4").reshape(-1, channels)
+
+    for first in range(0, len(wave), CLEANED):
+        part = wave[first : first + CLEANED]
+        np.nan_to_num(part, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
     shift = round(info.sound_shift * rate)
     if shift > 0 and len(wave):
         return np.pad(wave, ((shift, 0), (0, 0)))

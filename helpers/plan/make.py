@@ -61,11 +61,19 @@ def make_plan(
         found, tracks = follow_faces(p, video, shape, followed, used, progress)
 
     with times.stage("sound"):
-        speech = hear_speech(p, wave, count, shape.fps, engine)
+        speech = hear_speech(p, wave, count, shape.fps, engine, progress)
+        progress("sound", 1, 1)
 
     with times.stage("mouths"):
         tracks, donors = look_at_mouths(
-            p, info, shape, source, tracks=tracks, speech=speech, engine=engine
+            p,
+            info,
+            shape,
+            source,
+            tracks=tracks,
+            speech=speech,
+            engine=engine,
+            progress=progress,
         )
 
     plan = Plan(
@@ -115,13 +123,16 @@ def follow_faces(
     return found, tracks
 
 
-def hear_speech(p: Params, wave: np.ndarray, count: int, fps: Fraction, engine: Engine) -> Speech:
+def hear_speech(
+    p: Params, wave: np.ndarray, count: int, fps: Fraction, engine: Engine, progress: Progress
+) -> Speech:
     """The speech of ``count`` output frames, with target codes if the engine has mouth codes."""
     alignment = engine.alignment if p.mel_alignment == "auto" else p.mel_alignment
-    speech = plan_speech(wave, count, fps, alignment, p)
-    if not engine.code_network:
+    speech = plan_speech(wave, count, fps, alignment, p, progress)
+    net = engine.code_network
+    if not net:
         return speech
-    return with_target_codes(speech, wave, fps, engine.code_network, p.audio_offset_ms)
+    return with_target_codes(speech, wave, fps, net, p.audio_offset_ms, progress)
 
 
 def look_at_mouths(
@@ -133,6 +144,7 @@ def look_at_mouths(
     tracks: list[FaceTrack],
     speech: Speech,
     engine: Engine,
+    progress: Progress,
 ) -> tuple[list[FaceTrack], np.ndarray]:
     """The tracks with their mouths, and donors ``int32 (tracks, N)``, as ``plan_mouths``."""
     if not engine.code_network:
@@ -142,7 +154,7 @@ def look_at_mouths(
     clip = Clip(info.path, shape.fps, shape.view, source, scale)
     lend = p.own_mouths and info.kind == "video"
 
-    return plan_mouths(clip, tracks, speech, engine.code_network, lend)
+    return plan_mouths(clip, tracks, speech, engine.code_network, lend, progress)
 
 
 def output_frames(p: Params, info: MediaInfo, samples: int, fps: Fraction) -> int:

@@ -19,6 +19,7 @@ from ..face.mask import mouth_ring
 from ..face.square import FACE_SIZE, square_matrix
 from ..networks.codes import LIP_COLUMNS, LIP_ROWS, MOUTH_COLUMNS, MOUTH_ROWS
 from ..networks.sync_expert import SYNC_FRAMES, SyncExpert, sync_score, sync_similarity
+from ..timing import Progress, silent
 
 MOST_DONORS = 500  # frames of a track that may lend, from its first on
 LOOK_AHEAD = 8.0  # s of the source, even where the sound is shorter
@@ -231,7 +232,7 @@ def viterbi(costs: np.ndarray, cuts: np.ndarray) -> list[int]:
     return path[::-1]
 
 
-def select_donors(wanted: Wanted, donors: Donors) -> np.ndarray:
+def select_donors(wanted: Wanted, donors: Donors, progress: Progress = silent) -> np.ndarray:
     """Which of K donors each of N frames takes its mouth from: ``int (N,)``.
 
     Each of the code's eight numbers counts once, how far the lips part, which is last,
@@ -250,5 +251,6 @@ def select_donors(wanted: Wanted, donors: Donors) -> np.ndarray:
         if path:
             costs[0] += cuts[path[-1]]
         path += viterbi(costs, cuts)
+        progress("donors", len(path), len(wanted.codes))
 
     return np.array(path)

@@ -52,7 +52,7 @@ DECIDING = (
     "run/render.py",
 )
 # weights that a plan asks besides the engine's own
-PLANNING = ("whisper-base-2blocks", "sync-compact")
+PLANNING = ("whisper-base-2blocks", "sync-compact", "silero-vad")
 
 
 @functools.cache
