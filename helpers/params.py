@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import parsing
+from . import limits, parsing
 from .errors import ParameterError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -124,6 +124,13 @@ class Params:
         "x264: the same file everywhere; hardware: the GPU's encoder, as good as x264 at crf;"
         " auto: hardware where it works",
         choices=("auto", "x264", "hardware"))
+    max_pixels: int = _p(limits.PIXELS, "12",
+        "pixels of a frame, of the source and of the result, over which a clip is refused",
+        low=1000, high=limits.MOST_PIXELS)
+    max_duration: float = _p(limits.SECONDS, "12",
+        "seconds over which a clip or a recording is refused", low=1, high=10**6)
+    max_faces: int = _p(limits.FACES, "2",
+        "faces in one frame over which a clip is refused", low=1, high=10**4)
     restorer: str = _p("auto", "3",
         "auto: gfpgan if its weights are here, else compact; sharpen: an unsharp mask on the mouth;"
         " gfpgan_reference: the gfpgan package on the whole frame",

@@ -7,7 +7,7 @@ from .info import MediaInfo, default_fps, frame_count
 from .paths import local_path
 from .prefetch import map_ahead, prefetch
 from .probing import probe
-from .read import read_frames, read_indexed
+from .read import read_frames, read_indexed, read_whole
 from .view import View
 from .write import Codec, mux, write_video
 
@@ -30,5 +30,6 @@ __all__ = [
     "read_audio",
     "read_frames",
     "read_indexed",
+    "read_whole",
     "write_video",
 ]

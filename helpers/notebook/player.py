@@ -17,7 +17,7 @@ from IPython.display import HTML
 from tqdm.auto import tqdm
 
 from .. import media, run
-from ..media.ffmpeg import write_file
+from ..media.ffmpeg import input_args, write_file
 from ..plan.geometry import source_pictures
 from ..plan.plan import Plan
 from . import start
@@ -72,7 +72,7 @@ def _write_proxy(path: str | os.PathLike, proxy: Path, limit: int, seconds: floa
         seconds = bits / (LEAST_RATE + SOUND_RATE)
 
     rate = round(min(rate, MOST_RATE))
-    cut = ("-t", f"{seconds:.3f}", "-i", media.file_url(path))
+    cut = ("-t", f"{seconds:.3f}", *input_args(path))
     scale = f"scale=-2:'2*trunc(min({PROXY_HEIGHT},ih)/2)',setsar=1,format=yuv420p"
     picture = ("-map", "0:V:0", "-vf", scale, "-c:v", "libx264", "-preset", "veryfast")
     limits = ("-b:v", str(rate), "-maxrate", str(rate), "-bufsize", str(rate))
@@ -88,7 +88,8 @@ def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any])
 
     frames = _FramesByTime(_rows_of_videos(plan, record), plan)
     clip = VideoClip(frames, duration=float(plan.duration))
-    clip.audio = AudioFileClip(next(iter(record["results"].values()))["path"])
+    speech = media.probe(next(iter(record["results"].values()))["path"])  # moviepy trusts any file
+    clip.audio = AudioFileClip(speech.path)
 
     with run.writing(run_dir, run.COMPARISON) as part:
         clip.write_videofile(

@@ -25,6 +25,9 @@ NO_INFLUENCE = (
     "accept_licences",
     "clips",
     "steps",
+    "max_pixels",
+    "max_duration",
+    "max_faces",
 )
 # parameters of the restoration alone
 RESTORE_ONLY = (

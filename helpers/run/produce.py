@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import media
 from ..engines.base import Engine
-from ..errors import MediaError, disk_full_told
+from ..errors import MediaError, RunError, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
 from ..pool import Pool
@@ -26,6 +26,7 @@ from ..restore.base import describe_restorer, make_restorer
 from ..storage import is_address
 from ..timing import Progress, StageTimes, silent
 from .files import is_of_run, writing
+from .folder import check_unchanged
 from .keys import code_fingerprint
 from .lock import locked
 from .prepare import prepare, with_run
@@ -132,6 +133,15 @@ def _produce(
     return read(p.run_dir)
 
 
+def _check_inputs(step: Step, at_a_glance: bool = False) -> None:
+    """Raises RunError if the inputs changed meanwhile; segments are not kept then."""
+    try:
+        check_unchanged(step.record, at_a_glance=at_a_glance)
+    except RunError:
+        shutil.rmtree(step.folder)
+        raise
+
+
 def _render_segments(step: Step) -> None:
     """Render what is missing of the segments in the step's folder."""
     missing = [
@@ -165,6 +175,7 @@ def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> Non
         part = path.with_suffix(".part")
         part.write_bytes(rendered)
         os.replace(part, path)
+        _check_inputs(step, at_a_glance=True)
         done += stop - start
         step.progress("draw", done, step.plan.frames)
 
@@ -186,6 +197,7 @@ def _render_here(step: Step, missing: list[Segment]) -> None:
                     part = itertools.islice(shown, end - first)
                     path = _segment_path(step.folder, first)
                     media.write_video(path, part, plan.fps, step.p.crf, codec=step.codec)
+                _check_inputs(step, at_a_glance=True)
 
 
 def _with_progress(
@@ -229,6 +241,7 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
 
     with writing(output.parent, output.name) as part:
         media.mux(parts, sound, part, plan.duration)
+        _check_inputs(step)
         info = media.probe(part)
         size = tuple(side + side % 2 for side in plan.size)
         wanted = (plan.frames, plan.fps, size, True)
