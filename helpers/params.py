@@ -120,6 +120,10 @@ class Params:
         choices=("auto", "cpu", "cuda"))
     crf: int = _p(15, "2", "H.264 quality, lower is better, 23 is a common choice",
         low=0, high=51)
+    encoder: str = _p("x264", "2",
+        "x264: the same file everywhere; hardware: the GPU's encoder, as good as x264 at crf;"
+        " auto: hardware where it works",
+        choices=("auto", "x264", "hardware"))
     max_pixels: int = _p(limits.PIXELS, "12",
         "pixels of a frame, of the source and of the result, over which a clip is refused",
         low=1000, high=limits.MOST_PIXELS)

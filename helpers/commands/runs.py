@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 from typing import Any
 
 from ..errors import ParameterError
@@ -210,7 +211,7 @@ def add_bench(commands: Commands) -> None:
         "bench",
         bench,
         "print times of all stages, frames a second and peak memory, as JSON",
-        "--seconds 10 --restorers",
+        "--seconds 10 60 600 --picture bench.png",
     )
     command.add_argument(
         "--video", default="", help="clip to measure on (default: the sample at 720p)"
@@ -230,13 +231,43 @@ def add_bench(commands: Commands) -> None:
         action="store_true",
         help="also the restorers, GFPGAN with random weights (slow)",
     )
+    command.add_argument(
+        "--picture", metavar="FILE", help="draw the figures, too: a new .png, .svg or .pdf"
+    )
+    command.add_argument(
+        "--upstream",
+        default="",
+        metavar="FOLDER",
+        help="a checkout of Wav2Lip, whose inference.py is run in turn with ours",
+    )
 
 
 def bench(args: argparse.Namespace) -> None:
+    if args.picture:
+        check_picture(args.picture)
+
     from ..measure.bench import bench
 
-    result = bench(args.video, args.audio, tuple(args.seconds), args.restorers)
+    result = bench(
+        args.video,
+        args.audio,
+        tuple(args.seconds),
+        slow=args.restorers,
+        upstream=args.upstream,
+    )
     print_json(result, indent=1)
+    if args.picture:
+        from ..notebook.plots import bench_figure
+
+        bench_figure(result).savefig(args.picture, facecolor="white")
+
+
+def check_picture(path: str) -> None:
+    """Raises ParameterError for a file that is there, or of a kind that cannot be drawn."""
+    if os.path.lexists(path):
+        raise ParameterError(f"--picture {path} is there already; give another name")
+    if not path.lower().endswith((".png", ".svg", ".pdf")):
+        raise ParameterError(f"--picture {path}: the name must end in .png, .svg or .pdf")
 
 
 def add_params(commands: Commands) -> None:

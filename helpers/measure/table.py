@@ -5,6 +5,7 @@ A figure of a generated clip means little alone: read it beside the source's.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -132,7 +133,7 @@ def videos(
     streams = {SOURCE: source_pictures(plan, source, start, stop)}
     for name, result in record["results"].items():
         streams[name] = media.read_frames(result["path"], plan.fps, start, stop)
-    return streams
+    return {name: media.prefetch(frames) for name, frames in streams.items()}
 
 
 def sample(clips: list[Clip], streams: dict[str, Iterator[np.ndarray]], plan: Plan) -> None:
@@ -180,6 +181,13 @@ def flicker_curves(run_dir: str | Path) -> dict[str, np.ndarray]:
     Over the start of the longest run of one face. Returns ``float32 (plan.frames,)`` by video, NaN
     where nothing was measured. Raises RunError as ``measure_run`` does.
     """
+    record = read_fresh(run_dir)
+    return _curves(Path(run_dir), *(result["sha256"] for result in record["results"].values()))
+
+
+@functools.lru_cache(1)  # the notebook shows them, then the report
+def _curves(run_dir: Path, *made: str) -> dict[str, np.ndarray]:
+    """The curves of a run whose results have these hashes."""
     record = read_fresh(run_dir)
     plan = read_plan(run_dir).layers[0]
     first, count = longest_track(plan)

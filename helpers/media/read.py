@@ -95,11 +95,11 @@ def _stream(
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
         try:
             frame = None
-            buffer = bytearray(width * height * 3)
+            buffer = np.empty((height, width, 3), np.uint8)
             while _read_exactly(process.stdout, buffer):
-                frame = np.frombuffer(buffer, np.uint8).reshape(height, width, 3)
+                frame = buffer
                 yield frame
-                buffer = bytearray(width * height * 3)
+                buffer = np.empty_like(frame)
 
             check_ended(process.wait(), info.path)
             if frame is None and start == 0:
@@ -137,8 +137,8 @@ def _decode_command(
     ]
 
 
-def _read_exactly(pipe: Any, buffer: bytearray) -> bool:
-    view = memoryview(buffer)
+def _read_exactly(pipe: Any, buffer: np.ndarray) -> bool:
+    view = buffer.data.cast("B")
     while view:
         got = pipe.readinto(view)
         if not got:

@@ -1,4 +1,4 @@
-"""Frames into H.264 files; files joined and given their sound without encoding again."""
+"""Frames into H.264 files; files joined and given their sound in one copy."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ import itertools
 import os
 import subprocess
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from fractions import Fraction
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -26,24 +27,35 @@ MP4 = "mov,mp4,m4a,3gp,3g2,mj2"  # ffmpeg's name of the demuxer of our own files
 FASTSTART = ("-movflags", "+faststart")
 
 
+class Codec(NamedTuple):
+    """How ffmpeg is called: arguments of the encoder, the form of its pictures, its device's."""
+
+    args: tuple[str, ...]
+    form: str = "format=yuv420p"
+    device: tuple[str, ...] = ()
+
+
 def write_video(
     path: str | os.PathLike,
     frames: Iterable[np.ndarray],
     fps: Fraction,
     crf: int = 15,
     preset: str = "veryfast",
+    codec: Codec | None = None,
 ) -> int:
-    """Encode RGB frames as H.264 (yuv420p, BT.709, faststart) and return how many there were.
+    """Encode RGB frames as H.264 (yuv420p, BT.709) and return how many there were.
 
     An odd width or height gets one more row or column, a copy of the last. The file takes its name
-    when it is complete; on any error nothing is left.
+    when it is complete; on any error nothing is left. ``codec`` takes
+    libx264's place.
     """
     frames = iter(frames)
     first = next(frames)
     height, width = first.shape[:2]
     part = fresh_part(path)
     size = (width + width % 2, height + height % 2)
-    command = _encode_command(part, size, fps, crf, preset)
+    codec = codec or Codec(("-c:v", "libx264", "-crf", str(crf), "-preset", preset))
+    command = _encode_command(part, size, fps, codec)
 
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdin=subprocess.PIPE, stderr=log)
@@ -85,24 +97,17 @@ def _feed(process: subprocess.Popen, first: np.ndarray, following: Iterator[np.n
     return count
 
 
-def _encode_command(
-    part: Path, size: tuple[int, int], fps: Fraction, crf: int, preset: str
-) -> list[str]:
+def _encode_command(part: Path, size: tuple[int, int], fps: Fraction, codec: Codec) -> list[str]:
     width, height = size
     source = ["-f", "rawvideo", "-pix_fmt", "rgb24", "-s", f"{width}x{height}"]
     source += ["-r", f"{fps.numerator}/{fps.denominator}", "-i", "pipe:0"]
 
     exact = f"scale=out_color_matrix=bt709:out_range=tv:{EXACT},{BT709}"
-    colours = ["-vf", exact, "-pix_fmt", "yuv420p"]
-
-    codec = ["-c:v", "libx264", "-crf", str(crf), "-preset", preset]
-    codec += ["-video_track_timescale", str(_timescale(fps)), *FASTSTART]
-
     return [
-        *ffmpeg_command("-v", "error", overwrite=True),
+        *ffmpeg_command("-v", "error", *codec.device, overwrite=True),
         *source,
-        *colours,
-        *codec,
+        *("-vf", f"{exact},{codec.form}", *codec.args),
+        *("-video_track_timescale", str(_timescale(fps))),
         file_url(part),
     ]
 
@@ -111,29 +116,17 @@ def _timescale(fps: Fraction) -> int:
     return fps.numerator * (1 if fps.numerator >= LARGE_NUMERATOR else TICKS_A_FRAME)
 
 
-def join_videos(parts: list[str | os.PathLike], path: str | os.PathLike) -> None:
-    """Put videos of the same encoding one after the other, without encoding again."""
-    with tempfile.TemporaryDirectory() as folder:
-        listing = Path(folder, "list.txt")
-        quoted = [os.path.abspath(part).replace("'", r"'\''") for part in parts]
-        lines = [f"file 'file:{part}'\n" for part in quoted]
-        listing.write_text("ffconcat version 1.0\n" + "".join(lines))
-
-        trusted = ["-protocol_whitelist", "file", "-format_whitelist", f"concat,{MP4}"]
-        source = [*trusted, "-f", "concat", "-safe", "0", "-i", file_url(listing)]
-        write_file(path, *source, "-c", "copy", *FASTSTART)
-
-
 def mux(
-    video: str | os.PathLike,
+    videos: Sequence[str | os.PathLike],
     audio: str | os.PathLike,
     path: str | os.PathLike,
     duration: Fraction,
     comment: str = COMMENT,
 ) -> None:
-    """Video of one file (copied) with the sound that ``read_audio`` takes of another (AAC).
+    """Videos of the same encoding (copied), one after the other, with the sound of a file (AAC).
 
-    The sound is cut, or padded with silence, to ``duration`` seconds. The file carries ``comment``.
+    The sound is as ``read_audio`` takes it, cut, or padded with silence, to ``duration`` seconds.
+    The file carries ``comment``.
     """
     filters = [IN_TIME]
     shift = probe(audio).sound_shift
@@ -143,7 +136,15 @@ def mux(
         filters.append(f"adelay=delays={shift * 1000:.3f}:all=1")
     filters += ["apad", f"atrim=end={float(duration):.6f}"]
 
-    source = [*input_args(video), *input_args(audio)]
     streams = ["-map", "0:V:0", "-map", f"1:a:{choose_track(audio)}", "-c:v", "copy"]
     sound = ["-af", ",".join(filters), "-c:a", "aac", "-b:a", "192k", "-ac", "2", "-ar", "48000"]
-    write_file(path, *source, *streams, *sound, *FASTSTART, "-metadata", f"comment={comment}")
+    with tempfile.TemporaryDirectory() as folder:
+        listing = Path(folder, "list.txt")
+        quoted = [os.path.abspath(video).replace("'", r"'\''") for video in videos]
+        lines = [f"file 'file:{video}'\n" for video in quoted]
+        listing.write_text("ffconcat version 1.0\n" + "".join(lines))
+
+        trusted = ["-protocol_whitelist", "file", "-format_whitelist", f"concat,{MP4}"]
+        source = [*trusted, "-f", "concat", "-safe", "0", "-i", file_url(listing)]
+        source += input_args(audio)
+        write_file(path, *source, *streams, *sound, *FASTSTART, "-metadata", f"comment={comment}")

@@ -116,7 +116,7 @@ def _rows_of_videos(plan: Plan, record: dict[str, Any]) -> Iterator[np.ndarray]:
 
     width, height = plan.size
     size = (2 * round(width * COMPARISON_HEIGHT / height / 2), COMPARISON_HEIGHT)
-    for frames in zip(*streams, strict=True):
+    for frames in zip(*map(media.prefetch, streams), strict=True):
         yield np.hstack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
 
 

@@ -47,6 +47,7 @@ RENDER_ONLY = (
     "batch_size",
     "precision",
     "crf",
+    "encoder",
     "mark",
     "label",
     "consent",

@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -79,6 +80,7 @@ class Step:
     record: Record
     plan: Plan
     engine: Engine
+    codec: media.Codec | None
     key: str
     progress: Progress
     workers: Pool | None
@@ -101,8 +103,9 @@ def _produce(
     """One result, if it is not there already."""
     started = time.perf_counter()
     restorer = describe_restorer(p)
-    key = digest([record["render_key"], restorer])
-    step = Step(p, record, plan, engine, key, progress, workers, StageTimes())
+    codec = media.choose_codec(p.encoder, p.crf)
+    key = digest([record["render_key"], restorer, codec])
+    step = Step(p, record, plan, engine, codec, key, progress, workers, StageTimes())
     output = Path(p.run_dir, OUTPUTS[name])
 
     there = record["results"].get(name, {})
@@ -120,7 +123,8 @@ def _produce(
     step.progress("finish", 1, 1)
 
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    facts |= restorer | dict(render_key=record["render_key"], key=key, made=now)
+    hardware = dict(codec=codec.args) if codec else {}
+    facts |= restorer | hardware | dict(render_key=record["render_key"], key=key, made=now)
     seconds = step.times.rounded(time.perf_counter() - started)
     before = stored(p.run_dir)
     change(
@@ -160,6 +164,7 @@ def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> Non
     order = Order(
         p=step.p,
         plan=step.plan,
+        codec=step.codec,
         video=step.p.video if is_address(step.p.video) else video["path"],
         video_sha256=video["sha256"],
         weights_sha256=step.record["weights"]["sha256"],
@@ -188,12 +193,14 @@ def _render_here(step: Step, missing: list[Segment]) -> None:
         frames = render_frames(
             plan, video, step.engine, step.p, start, stop, restorer=restorer, times=step.times
         )
-        shown = _with_progress(frames, rendered, step)
-        for first, end in segments:
-            with step.times.stage("encode"):
-                part = itertools.islice(shown, end - first)
-                media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
-            _check_inputs(step, at_a_glance=True)
+        with closing(frames):
+            shown = _with_progress(frames, rendered, step)
+            for first, end in segments:
+                with step.times.stage("encode"):
+                    part = itertools.islice(shown, end - first)
+                    path = _segment_path(step.folder, first)
+                    media.write_video(path, part, plan.fps, step.p.crf, codec=step.codec)
+                _check_inputs(step, at_a_glance=True)
 
 
 def _with_progress(
@@ -232,12 +239,11 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
     """
     plan = step.plan
     sound = step.record["inputs"]["audio"]["path"]
-    silent = step.folder / "silent.mp4"
     segments = _segments(plan.frames, step.p.batch_size)
-    media.join_videos([_segment_path(step.folder, start) for start, _ in segments], silent)
+    parts = [_segment_path(step.folder, start) for start, _ in segments]
 
     with writing(output.parent, output.name) as part:
-        media.mux(silent, sound, part, plan.duration, comment(step.p, step.key))
+        media.mux(parts, sound, part, plan.duration, comment(step.p, step.key))
         _check_inputs(step)
         info = media.probe(part)
         size = tuple(side + side % 2 for side in plan.size)

@@ -222,9 +222,12 @@ def test_colab_brings_files_and_offers_results(tmp_path, monkeypatch):
 def test_bench_measures_every_stage(tmp_path):
     video = made_clip(tmp_path / "clip.mkv", "25", 0.6)
     speech = write_wave(tmp_path / "s.wav", tone(0.6))
-    result = bench(video, speech, (0.4,))
-    assert all(v > 0 for v in result["ms_a_frame_alone"].values() if isinstance(v, float))
+    result = bench(video, speech, (0.4,), heights=(120,))
+    alone = result["ms_a_frame_alone"]["120"]
+    assert all(v > 0 for v in alone.values() if isinstance(v, float))
     run_ = result["runs"][0]
+    assert run_["process_s"] > run_["seconds"] and run_["cpu_s"] > 0
+    assert set(result["ms_a_face_by_batch"]["16"]) == {"compact", "upstream"}
     assert run_["frames"] == 10 and run_["peak_mb"] > 100 and run_["stages"]["lipsync"]["all"] > 0
     assert set(result["ratios"]) == {
         "whole_to_summed_stages",
