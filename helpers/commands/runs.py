@@ -14,8 +14,8 @@ from .shared import (
     count,
     print_json,
     print_table,
-    progress_bar,
     read_pairs,
+    stage_progress,
 )
 
 VIDEO = "video or picture of a talking person"
@@ -66,7 +66,7 @@ def make_videos(args: argparse.Namespace, values: dict[str, str]) -> dict[str, A
     from .. import run
 
     given = dict(video=args.video, audio=args.audio, run_dir=args.out)
-    with progress_bar("frames", unit="frame") as show:
+    with stage_progress() as show:
         record = run.lipsync_and_restore(build(**(values | given)), show)
     return run.summary(record)
 

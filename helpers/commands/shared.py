@@ -5,11 +5,13 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from ..errors import ParameterError
+from ..timing import Progress, stage_bars, stage_lines
 
 Commands = Any  # argparse's action that holds sub-commands; its type has no public name
 Work = Callable[[argparse.Namespace], int | None]  # its exit status, None is 0
@@ -60,6 +62,16 @@ def progress_bar(label: str, **bar_options: Any) -> Iterator[Callable[[int, int]
             bar.update(done - bar.n)
 
         yield show
+
+
+@contextmanager
+def stage_progress() -> Iterator[Progress]:
+    """A callback that draws a bar a stage on the terminal, or a line now and then in a log."""
+    if sys.stderr.isatty():
+        with stage_bars(delay=0.1) as show:
+            yield show
+    else:
+        yield stage_lines()
 
 
 def print_json(result: Any, indent: int | None = None) -> None:

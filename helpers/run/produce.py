@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -21,7 +21,7 @@ from ..errors import MediaError, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
 from ..restore.base import describe_restorer, make_restorer
-from ..timing import StageTimes
+from ..timing import Progress, StageTimes, silent
 from .files import is_of_run, writing
 from .lock import locked
 from .prepare import prepare, with_run
@@ -30,29 +30,28 @@ from .render import render_frames
 
 SEGMENT_FRAMES = 128  # about; a whole number of batches
 
-Progress = Callable[[int, int], None]  # (frames done, frames in all)
 Segment = tuple[int, int]  # first frame, frame after the last
 
 
-def lipsync(p: Params, progress: Progress | None = None) -> Record:
+def lipsync(p: Params, progress: Progress = silent) -> Record:
     """Re-draw the mouth: plan, segments, ``lipsync.mp4``. Returns the record of the run."""
     with locked(p.run_dir), disk_full_told(p.run_dir):
-        record, plan, engine = prepare(p)
+        record, plan, engine = prepare(p, progress=progress)
         return _produce(replace(p, restorer="none"), record, plan, engine, "lipsync", progress)
 
 
-def restore(p: Params, progress: Progress | None = None) -> Record:
+def restore(p: Params, progress: Progress = silent) -> Record:
     """Render again from source frames with a restorer in the chain: ``restored.mp4``.
 
     Needs ``lipsync`` done; its parameters are kept. Returns the record of the run.
     """
     p = with_run(p)
     with locked(p.run_dir), disk_full_told(p.run_dir):
-        record, plan, engine = prepare(p)
+        record, plan, engine = prepare(p, progress=progress)
         return _produce(p, record, plan, engine, "restored", progress)
 
 
-def lipsync_and_restore(p: Params, progress: Progress | None = None) -> Record:
+def lipsync_and_restore(p: Params, progress: Progress = silent) -> Record:
     """Both results, ``restorer=none`` leaves the second out. Returns the record of the run."""
     with locked(p.run_dir):
         record = lipsync(p, progress)
@@ -77,26 +76,28 @@ class Step:
 
 
 def _produce(
-    p: Params, record: Record, plan: Plan, engine: Engine, name: str, progress: Progress | None
+    p: Params, record: Record, plan: Plan, engine: Engine, name: str, progress: Progress
 ) -> Record:
     """One result, if it is not there already."""
     started = time.perf_counter()
     restorer = describe_restorer(p)
     key = digest([record["render_key"], restorer])
-    step = Step(p, record, plan, engine, key, progress or _silent, StageTimes())
+    step = Step(p, record, plan, engine, key, progress, StageTimes())
     output = Path(p.run_dir, OUTPUTS[name])
 
     there = record["results"].get(name, {})
     if there.get("key") == key and is_of_run(p.run_dir, output.name):
         print(f"{output} is there already, of these inputs and parameters", file=sys.stderr)
-        step.progress(plan.frames, plan.frames)
+        step.progress("finish", 1, 1)
         return record
 
     step.folder.mkdir(parents=True, exist_ok=True)
     _render_segments(step)
+    step.progress("finish", 0, 1)
     with step.times.stage("finish"):
         facts = _finish(step, output)
         shutil.rmtree(step.folder)
+    step.progress("finish", 1, 1)
 
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     facts |= restorer | dict(render_key=record["render_key"], key=key, made=now)
@@ -109,10 +110,6 @@ def _produce(
     )
 
     return read(p.run_dir)
-
-
-def _silent(done: int, total: int) -> None:
-    """No progress is shown."""
 
 
 def _render_segments(step: Step) -> None:
@@ -145,7 +142,7 @@ def _with_progress(
     """The frames; the step's progress is told once a batch."""
     for frame, done in zip(frames, rendered, strict=False):
         if done % step.p.batch_size == 0 or done == step.plan.frames:
-            step.progress(done, step.plan.frames)
+            step.progress("draw", done, step.plan.frames)
         yield frame
 
 
