@@ -8,12 +8,13 @@ from .prefetch import prefetch
 from .probing import probe
 from .read import read_frames, read_indexed
 from .view import View
-from .write import join_videos, mux, write_video
+from .write import cut_sound, join_videos, mux, write_video
 
 __all__ = [
     "SAMPLE_RATE",
     "MediaInfo",
     "View",
+    "cut_sound",
     "default_fps",
     "ffmpeg_exe",
     "file_url",

@@ -127,20 +127,36 @@ def mux(
     audio: str | os.PathLike,
     path: str | os.PathLike,
     duration: Fraction,
+    start: Fraction = Fraction(0),
 ) -> None:
     """Video of one file (copied) with the sound that ``read_audio`` takes of another (AAC).
 
-    The sound is cut, or padded with silence, to ``duration`` seconds.
+    The sound is cut, or padded with silence, to ``duration`` seconds from ``start`` on.
     """
+    source = ["-i", file_url(video), *input_args(audio)]
+    streams = ["-map", "0:V:0", "-map", f"1:a:{choose_track(audio)}", "-c:v", "copy"]
+    sound = ["-af", _cut_filter(audio, start, duration)]
+    sound += ["-c:a", "aac", "-b:a", "192k", "-ac", "2", "-ar", "48000"]
+    write_file(path, *source, *streams, *sound, *FASTSTART, "-metadata", COMMENT)
+
+
+def cut_sound(
+    audio: str | os.PathLike, path: str | os.PathLike, start: Fraction, duration: Fraction
+) -> None:
+    """The part of the sound that ``mux`` takes, as a file of its own (FLAC)."""
+    streams = ["-map", f"0:a:{choose_track(audio)}", "-af", _cut_filter(audio, start, duration)]
+    write_file(path, *input_args(audio), *streams, "-c:a", "flac")
+
+
+def _cut_filter(audio: str | os.PathLike, start: Fraction, duration: Fraction) -> str:
     filters = [IN_TIME]
     shift = probe(audio).sound_shift
     if shift < 0:
         filters += [f"atrim=start={-shift:.6f}", "asetpts=PTS-STARTPTS"]
     elif shift > 0:
         filters.append(f"adelay=delays={shift * 1000:.3f}:all=1")
-    filters += ["apad", f"atrim=end={float(duration):.6f}"]
 
-    source = ["-i", file_url(video), *input_args(audio)]
-    streams = ["-map", "0:V:0", "-map", f"1:a:{choose_track(audio)}", "-c:v", "copy"]
-    sound = ["-af", ",".join(filters), "-c:a", "aac", "-b:a", "192k", "-ac", "2", "-ar", "48000"]
-    write_file(path, *source, *streams, *sound, *FASTSTART, "-metadata", COMMENT)
+    filters += ["apad", f"atrim=start={float(start):.6f}:duration={float(duration):.6f}"]
+    if start:
+        filters.append("asetpts=PTS-STARTPTS")
+    return ",".join(filters)

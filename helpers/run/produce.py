@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import media
 from ..engines.base import Engine
-from ..errors import MediaError, disk_full_told
+from ..errors import MediaError, Stopped, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
 from ..restore.base import describe_restorer, make_restorer
@@ -113,27 +113,38 @@ def _produce(
 
 
 def _render_segments(step: Step) -> None:
-    """Render what is missing of the segments in the step's folder."""
+    """Render what is missing of the segments in the step's folder. Raises Stopped."""
     plan = step.plan
     video = step.record["inputs"]["video"]["path"]
     restorer = None if step.p.restorer == "none" else make_restorer(step.p)
-    missing = [
+    missing = _missing(step)
+    rendered = itertools.count(_frames_there(step) + 1)
+
+    try:
+        for start, stop, segments in _contiguous(missing):
+            frames = render_frames(
+                plan, video, step.engine, step.p, start, stop, restorer=restorer, times=step.times
+            )
+            shown = _with_progress(frames, rendered, step)
+            for first, end in segments:
+                with step.times.stage("encode"):
+                    part = itertools.islice(shown, end - first)
+                    media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
+    except KeyboardInterrupt:
+        done = _frames_there(step)
+        raise Stopped(f"stopped at {done} of {plan.frames} frames; run again to go on") from None
+
+
+def _missing(step: Step) -> list[Segment]:
+    return [
         (start, stop)
-        for start, stop in _segments(plan.frames, step.p.batch_size)
+        for start, stop in _segments(step.plan.frames, step.p.batch_size)
         if not _segment_path(step.folder, start).exists()
     ]
 
-    rendered = itertools.count(plan.frames - sum(stop - start for start, stop in missing) + 1)
 
-    for start, stop, segments in _contiguous(missing):
-        frames = render_frames(
-            plan, video, step.engine, step.p, start, stop, restorer=restorer, times=step.times
-        )
-        shown = _with_progress(frames, rendered, step)
-        for first, end in segments:
-            with step.times.stage("encode"):
-                part = itertools.islice(shown, end - first)
-                media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
+def _frames_there(step: Step) -> int:
+    return step.plan.frames - sum(stop - start for start, stop in _missing(step))
 
 
 def _with_progress(
