@@ -20,12 +20,16 @@ from ..engines.base import Engine
 from ..errors import MediaError, Stopped, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
+from ..pool import Pool
 from ..restore.base import describe_restorer, make_restorer
+from ..storage import is_address
 from ..timing import Progress, StageTimes, silent
 from .files import is_of_run, writing
+from .keys import code_fingerprint
 from .lock import locked
 from .prepare import prepare, with_run
 from .record import OUTPUTS, UNFINISHED, Record, change, digest, read, stored
+from .remote import Order, segments_of
 from .render import render_frames
 
 SEGMENT_FRAMES = 128  # about; a whole number of batches
@@ -33,29 +37,34 @@ SEGMENT_FRAMES = 128  # about; a whole number of batches
 Segment = tuple[int, int]  # first frame, frame after the last
 
 
-def lipsync(p: Params, progress: Progress = silent) -> Record:
-    """Re-draw the mouth: plan, segments, ``lipsync.mp4``. Returns the record of the run."""
+def lipsync(p: Params, progress: Progress = silent, workers: Pool | None = None) -> Record:
+    """Re-draw the mouth: plan, segments, ``lipsync.mp4``. Returns the record of the run.
+
+    With ``workers`` they render the segments, else this process does.
+    """
     with locked(p.run_dir), disk_full_told(p.run_dir):
-        record, plan, engine = prepare(p, progress=progress)
-        return _produce(replace(p, restorer="none"), record, plan, engine, "lipsync", progress)
+        prepared = prepare(p, progress=progress)
+        return _produce(replace(p, restorer="none"), "lipsync", *prepared, progress, workers)
 
 
-def restore(p: Params, progress: Progress = silent) -> Record:
+def restore(p: Params, progress: Progress = silent, workers: Pool | None = None) -> Record:
     """Render again from source frames with a restorer in the chain: ``restored.mp4``.
 
     Needs ``lipsync`` done; its parameters are kept. Returns the record of the run.
     """
     p = with_run(p)
     with locked(p.run_dir), disk_full_told(p.run_dir):
-        record, plan, engine = prepare(p, progress=progress)
-        return _produce(p, record, plan, engine, "restored", progress)
+        prepared = prepare(p, progress=progress)
+        return _produce(p, "restored", *prepared, progress, workers)
 
 
-def lipsync_and_restore(p: Params, progress: Progress = silent) -> Record:
+def lipsync_and_restore(
+    p: Params, progress: Progress = silent, workers: Pool | None = None
+) -> Record:
     """Both results, ``restorer=none`` leaves the second out. Returns the record of the run."""
     with locked(p.run_dir):
-        record = lipsync(p, progress)
-        return record if p.restorer == "none" else restore(p, progress)
+        record = lipsync(p, progress, workers)
+        return record if p.restorer == "none" else restore(p, progress, workers)
 
 
 @dataclass(frozen=True)
@@ -68,6 +77,7 @@ class Step:
     engine: Engine
     key: str
     progress: Progress
+    workers: Pool | None
     times: StageTimes
 
     @property
@@ -76,13 +86,19 @@ class Step:
 
 
 def _produce(
-    p: Params, record: Record, plan: Plan, engine: Engine, name: str, progress: Progress
+    p: Params,
+    name: str,
+    record: Record,
+    plan: Plan,
+    engine: Engine,
+    progress: Progress,
+    workers: Pool | None,
 ) -> Record:
     """One result, if it is not there already."""
     started = time.perf_counter()
     restorer = describe_restorer(p)
     key = digest([record["render_key"], restorer])
-    step = Step(p, record, plan, engine, key, progress, StageTimes())
+    step = Step(p, record, plan, engine, key, progress, workers, StageTimes())
     output = Path(p.run_dir, OUTPUTS[name])
 
     there = record["results"].get(name, {})
@@ -114,25 +130,16 @@ def _produce(
 
 def _render_segments(step: Step) -> None:
     """Render what is missing of the segments in the step's folder. Raises Stopped."""
-    plan = step.plan
-    video = step.record["inputs"]["video"]["path"]
-    restorer = None if step.p.restorer == "none" else make_restorer(step.p)
     missing = _missing(step)
-    rendered = itertools.count(_frames_there(step) + 1)
-
     try:
-        for start, stop, segments in _contiguous(missing):
-            frames = render_frames(
-                plan, video, step.engine, step.p, start, stop, restorer=restorer, times=step.times
-            )
-            shown = _with_progress(frames, rendered, step)
-            for first, end in segments:
-                with step.times.stage("encode"):
-                    part = itertools.islice(shown, end - first)
-                    media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
+        if step.workers:
+            _render_by_workers(step, missing, step.workers)
+        else:
+            _render_here(step, missing)
     except KeyboardInterrupt:
-        done = _frames_there(step)
-        raise Stopped(f"stopped at {done} of {plan.frames} frames; run again to go on") from None
+        total = step.plan.frames
+        done = total - _count(_missing(step))
+        raise Stopped(f"stopped at {done} of {total} frames; run again to go on") from None
 
 
 def _missing(step: Step) -> list[Segment]:
@@ -143,8 +150,47 @@ def _missing(step: Step) -> list[Segment]:
     ]
 
 
-def _frames_there(step: Step) -> int:
-    return step.plan.frames - sum(stop - start for start, stop in _missing(step))
+def _count(segments: list[Segment]) -> int:
+    return sum(stop - start for start, stop in segments)
+
+
+def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> None:
+    video = step.record["inputs"]["video"]
+    order = Order(
+        p=step.p,
+        plan=step.plan,
+        video=step.p.video if is_address(step.p.video) else video["path"],
+        video_sha256=video["sha256"],
+        weights_sha256=step.record["weights"]["sha256"],
+        code=code_fingerprint(),
+    )
+
+    done = step.plan.frames - _count(missing)
+    for number, rendered in segments_of(order, missing, workers):
+        start, stop = missing[number]
+        path = _segment_path(step.folder, start)
+        part = path.with_suffix(".part")
+        part.write_bytes(rendered)
+        os.replace(part, path)
+        done += stop - start
+        step.progress("draw", done, step.plan.frames)
+
+
+def _render_here(step: Step, missing: list[Segment]) -> None:
+    plan = step.plan
+    video = step.record["inputs"]["video"]["path"]
+    restorer = None if step.p.restorer == "none" else make_restorer(step.p)
+    rendered = itertools.count(plan.frames - _count(missing) + 1)
+
+    for start, stop, segments in _contiguous(missing):
+        frames = render_frames(
+            plan, video, step.engine, step.p, start, stop, restorer=restorer, times=step.times
+        )
+        shown = _with_progress(frames, rendered, step)
+        for first, end in segments:
+            with step.times.stage("encode"):
+                part = itertools.islice(shown, end - first)
+                media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
 
 
 def _with_progress(
