@@ -3,8 +3,10 @@
 # make fast        the part of it that takes less than two minutes
 # make lint        ruff, and notebooks without outputs
 # make types       mypy on helpers/
+# make app         the app, as a page in the browser
 # make lab         JupyterLab in the environment
 # make cluster     a Dask scheduler and two workers, for --scheduler tcp://127.0.0.1:8786
+# make colab-check the tests of notebooks and form beside the versions that Colab has
 # make reference   the gfpgan package and NIQE (Python < 3.13)
 # make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
 # make colab REPO=owner/name   Colab's badges and first cells point to your repository
@@ -39,9 +41,13 @@ lint: $(DEV)
 types: $(DEV)
 	$(BIN)/mypy
 
+app: $(INSTALLED)
+	$(PIP) --editable '.[app]'
+	$(SERVE) voila notebooks/00_app.ipynb --Voila.ip=127.0.0.1 --Voila.tornado_settings='$(UPLOADS)'
+
 lab: $(INSTALLED)
 	$(PIP) --editable '.[lab]'
-	$(BIN)/jupyter lab --notebook-dir .
+	$(SERVE) lab --notebook-dir . --ServerApp.tornado_settings='$(UPLOADS)'
 
 # a scheduler and two workers of one thread, until Ctrl+C
 cluster: $(INSTALLED)

@@ -1,12 +1,11 @@
 """The app, first without a browser, then as somebody sees it."""
 
-import datetime
 from pathlib import Path
 
 import cv2
 import numpy as np
 import pytest
-from support import FACE_BOX, made_clip, tone, write_wave
+from support import FACE_BOX, made_clip, tone, upload, write_wave
 
 from helpers import run
 from helpers.face.detect import box_detection
@@ -14,12 +13,9 @@ from helpers.notebook import app, compare, panel, people
 from helpers.plan.plan import load_plan
 
 
-def uploaded(path: str) -> tuple[dict]:
-    """A file as ipywidgets gives it."""
-    now = datetime.datetime.now(datetime.UTC)
-    content = Path(path).read_bytes()
-    facts = dict(name=Path(path).name, type="", size=len(content), last_modified=now)
-    return (facts | dict(content=memoryview(content)),)
+def give(zone, path: str | Path) -> None:
+    """Drop a file on a zone."""
+    upload(zone.upload, Path(path).name, Path(path).read_bytes())
 
 
 def click(shown: app.App, button) -> None:
@@ -34,8 +30,8 @@ def small_app(tmp_path):
     for name, value in dict(box=FACE_BOX, precision="fp32", batch_size=4, passes=1).items():
         shown.settings.controls[name].value = value
     shown.quality.value = "fast"
-    shown.video.upload.value = uploaded(made_clip(tmp_path / "clip.mkv", "25", 0.48))
-    shown.audio.upload.value = uploaded(write_wave(tmp_path / "words.wav", tone(0.48)))
+    give(shown.video, made_clip(tmp_path / "clip.mkv", "25", 0.48))
+    give(shown.audio, write_wave(tmp_path / "words.wav", tone(0.48)))
     return shown
 
 
@@ -52,7 +48,7 @@ def test_an_upload_is_shown_and_played(small_app, tmp_path):
 
 def test_a_wrong_file_is_one_line(small_app, tmp_path):
     (tmp_path / "words.mp4").write_text("words")
-    small_app.video.upload.value = uploaded(str(tmp_path / "words.mp4"))
+    give(small_app.video, tmp_path / "words.mp4")
     assert panel.RED in small_app.video.said.value and "words.mp4" in small_app.video.said.value
     assert small_app.video.shown.value == "" and small_app.video.part.layout.display == "none"
 
@@ -97,10 +93,9 @@ def test_a_preset_sets_the_restorer_and_says_what_it_costs(tmp_path, monkeypatch
 def test_preview_run_stop_and_go_on(small_app, tmp_path, monkeypatch):
     click(small_app, small_app.preview_button)
     assert small_app.panel.result.children[0].value.startswith("<video controls")
-    (folder,) = [
-        path.parent for path in Path(small_app.settings.base.run_dir).parent.rglob("*.npz")
-    ]
-    plan = (folder / "plan.npz").stat().st_mtime_ns
+    (made,) = tmp_path.rglob("plan.npz")
+    plan = made.stat().st_mtime_ns
+    folder = made.parent
 
     monkeypatch.setattr(run.produce, "SEGMENT_FRAMES", 4)
     tell = small_app.panel.tell

@@ -1,6 +1,5 @@
 """The form of a notebook without a browser: its callbacks are what a browser's messages call."""
 
-import datetime
 import html
 import re
 from pathlib import Path
@@ -8,18 +7,10 @@ from pathlib import Path
 import cv2
 import numpy as np
 import pytest
-from support import FACE_BOX, made_clip, tone, write_wave
+from support import FACE_BOX, made_clip, tone, upload, write_wave
 
 from helpers import checkpoints, media, params, run
 from helpers.notebook import panel, widgets
-
-
-def uploaded(name: str, content: bytes) -> dict:
-    """A file as ipywidgets gives it."""
-    now = datetime.datetime.now(datetime.UTC)
-    return dict(
-        name=name, type="", size=len(content), content=memoryview(content), last_modified=now
-    )
 
 
 def text(markup: str) -> str:
@@ -45,13 +36,13 @@ def small_form(tmp_path):
 def test_an_upload_is_stored_and_used(tmp_path):
     form = widgets.form(values=params.build(run_dir=tmp_path / "run"))
     content = Path(made_clip(tmp_path / "clip.mkv", "25", 0.2)).read_bytes()
-    form.uploads["video"].value = (uploaded("C:\\films\\../Été: 1?.mkv", content),)
+    upload(form.uploads["video"], "C:\\films\\../Été: 1?.mkv", content)
     path = tmp_path / "run" / "uploads" / "video" / "Été_ 1_.mkv"
     assert form.params().video == str(path) and path.read_bytes() == content
-    assert form.uploads["video"].value == ()
+    assert not form.uploads["video"].value
     notes = form.settings.notes
     assert text(notes["video"].value).startswith("uploaded: Été_ 1_.mkv, 0.")
-    form.uploads["audio"].value = (uploaded("..", b"words"),)
+    upload(form.uploads["audio"], "..", b"words")
     assert Path(form.params().audio) == tmp_path / "run" / "uploads" / "audio" / "upload"
     assert panel.RED in notes["audio"].value
     assert sorted(p.name for p in tmp_path.rglob("uploads/*/*")) == ["upload", "Été_ 1_.mkv"]
@@ -60,7 +51,7 @@ def test_an_upload_is_stored_and_used(tmp_path):
 def test_an_upload_that_cannot_be_stored_is_one_line(tmp_path):
     (tmp_path / "file").touch()
     form = widgets.form(values=params.build(run_dir=tmp_path / "file"))
-    form.uploads["video"].value = (uploaded("a.mp4", b"x"),)
+    upload(form.uploads["video"], "a.mp4", b"x")
     note = form.settings.notes["video"].value
     assert "could not be saved (Not a directory)" in text(note)
     assert form.params().video == ""
