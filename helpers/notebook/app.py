@@ -29,7 +29,7 @@ PRESETS = {
     ),
     "best": (
         "auto",
-        "Two passes; GFPGAN draws the face anew in the second: seconds a frame without a GPU.",
+        "Two passes; GFPGAN draws the face anew in the second: about 2 s a frame without a GPU.",
     ),
 }
 WITHOUT_GFPGAN = "Needs GFPGAN's weights, which notebook 01 fetches; without them as balanced."

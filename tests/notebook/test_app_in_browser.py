@@ -151,6 +151,6 @@ def test_a_walk_through_the_app(page, tmp_path):
     wait_for(page, "second.mp4, ")
     for width in WIDTHS:
         page.set_viewport_size(dict(width=width, height=1400))
-        assert page.evaluate("document.querySelector('.lips-app').scrollWidth") <= width
+        page.wait_for_function(f"document.querySelector('.lips-app').scrollWidth <= {width}")
     press(page, "Make it talk")
     wait_for(page, "done: runs/second-speech-")
