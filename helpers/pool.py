@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import os
+import platform
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future
@@ -122,4 +123,4 @@ def worker_lost(error: BaseException) -> bool:
 
 def here() -> str:
     """Who works on a task: process and machine, for messages."""
-    return f"process {os.getpid()} on {os.uname().nodename}"
+    return f"process {os.getpid()} on {platform.node()}"
