@@ -25,7 +25,7 @@ PRESETS = {
     "fast": ("none", "One pass over the clip: the lips alone."),
     "balanced": (
         "compact",
-        "Two passes, about twice the time of fast: the second one mends soft mouths.",
+        "Two passes, up to twice the time of fast: the second one mends soft mouths.",
     ),
     "best": (
         "auto",
@@ -82,6 +82,8 @@ class App(ipywidgets.VBox):
         self.preview_button.on_click(lambda _: self.panel.start(self._preview))
         self.run_button.on_click(lambda _: self.panel.start(self._run))
         self.quality.observe(lambda _: self._choose_quality(), "value")
+        for zone in (self.video, self.audio):
+            zone.control.observe(lambda _: self._begin_anew(), "value")
         for name in SEEN_BY:
             self.settings.controls[name].observe(lambda _: self.video.show(), "value")
 
@@ -104,6 +106,9 @@ class App(ipywidgets.VBox):
     def _take_sample(self) -> None:
         for zone in (self.video, self.audio):
             zone.control.value = str(run.SAMPLE_FILES[zone.name])
+
+    def _begin_anew(self) -> None:
+        self.run_button.description = self.panel.caption
 
     def _choose_quality(self) -> None:
         restorer, cost = PRESETS[self.quality.value]

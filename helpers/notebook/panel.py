@@ -50,7 +50,7 @@ class Panel(ipywidgets.VBox):
 
     def start(self, work: Work) -> None:
         """Do some work in a thread; the widget that it returns is shown, or why there is none."""
-        if self.stop_button.disabled:
+        if not self.main.disabled:
             self._stop_asked.clear()
             self._set_busy(True)
             self.result.children = ()
