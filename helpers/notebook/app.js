@@ -1,15 +1,23 @@
-// A file dropped on an upload button goes the way of one that was chosen in its dialogue: the button
-// opens the dialogue by clicking on an input of its own, which is given the dropped files instead.
+// Upload buttons open their dialogue by clicking on an input of their own. A file that is dropped on
+// one goes the same way: the input is given it in place of a dialogue. Until the kernel has taken
+// the file, and the button counts none again, the button says that it is on its way.
 (() => {
   if (window.lipsDrop) {
     return;
   }
   window.lipsDrop = true;
+  let button = null;
   let dropped = null;
+  const buttonOf = (event) => event.target.closest?.(".lips-drop");
   const open = HTMLInputElement.prototype.click;
 
   HTMLInputElement.prototype.click = function () {
-    if (!dropped || this.type !== "file") {
+    if (this.type !== "file" || !button) {
+      return open.call(this);
+    }
+    const used = button;
+    this.addEventListener("change", () => showBusy(used), { once: true });
+    if (!dropped) {
       return open.call(this);
     }
     this.files = dropped;
@@ -17,18 +25,32 @@
     this.dispatchEvent(new Event("change"));
   };
 
-  const zone = (event) => event.target.closest?.(".lips-drop");
+  const showBusy = (used) => {
+    used.classList.add("lips-busy");
+    const watch = new MutationObserver(() => {
+      if (used.textContent.includes("(0)")) {
+        used.classList.remove("lips-busy");
+        watch.disconnect();
+      }
+    });
+    watch.observe(used, { childList: true, characterData: true, subtree: true });
+  };
+
+  document.addEventListener("click", (event) => {
+    button = buttonOf(event) ?? null;
+  }, true);
+
   for (const name of ["dragenter", "dragover", "dragleave", "drop"]) {
     document.addEventListener(name, (event) => {
-      const button = zone(event);
-      if (!button) {
+      const over = buttonOf(event);
+      if (!over) {
         return;
       }
       event.preventDefault();
-      button.classList.toggle("lips-over", name === "dragenter" || name === "dragover");
+      over.classList.toggle("lips-over", name === "dragenter" || name === "dragover");
       if (name === "drop" && event.dataTransfer.files.length) {
         dropped = event.dataTransfer.files;
-        button.click();
+        over.click();
         dropped = null;
       }
     });

@@ -117,6 +117,7 @@ def test_a_walk_through_the_app(page, tmp_path):
         page.locator(".lips-drop-audio").click()
     chooser.value.set_files(speech)
     page.locator(".lips-zones audio").wait_for()
+    assert page.locator(".lips-busy").count() == 0
     press(page, "fast")
 
     press(page, "Preview 3 seconds")
