@@ -44,7 +44,7 @@ def write(
 
         length = Fraction(stop - start) / plan.fps
         sound = record["inputs"]["audio"]["path"]
-        media.mux(silent_film, sound, path, length, start / plan.fps)
+        media.mux(silent_film, sound, path, length, start=start / plan.fps)
 
 
 def talking_part(plan: Plan, batch_size: int) -> tuple[int, int]:
