@@ -57,9 +57,8 @@ def _show_beside(place: ipywidgets.HTML, p: Params, plan: Plan, record: Record) 
 
 def wipe(plan: Plan, video: str, result: str) -> ipywidgets.VBox:
     """The source's frame on the left of a line, the result's on its right; both can be moved."""
-    moment = ipywidgets.IntSlider(
-        int(plan.redrawn.argmax()), 0, plan.frames - 1, description="frame"
-    )
+    speaking = int((plan.redrawn * (plan.speech + 1)).argmax())
+    moment = ipywidgets.IntSlider(speaking, 0, plan.frames - 1, description="frame")
     place = ipywidgets.FloatSlider(0.5, min=0, max=1, step=0.01, description="before")
     moment.continuous_update = False
     place.readout = False
