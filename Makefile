@@ -6,6 +6,7 @@
 # make app         the app, as a page in the browser
 # make lab         JupyterLab in the environment
 # make cluster     a Dask scheduler and two workers, for --scheduler tcp://127.0.0.1:8786
+# make judge       MediaPipe in an environment of its own, .venv-judge, for the command judge
 # make reference   the gfpgan package and NIQE (Python < 3.13)
 # make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
 # make colab-check the notebooks, the form and the app beside the versions that Colab has
@@ -19,6 +20,7 @@ PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile
 INSTALLED = $(VENV)/.installed
 DEV = $(VENV)/.installed-dev
 REFERENCE = $(VENV)/.installed-reference
+JUDGE = .venv-judge/.installed
 
 # what Colab has of its own, as published in August 2026, and what these versions need
 COLAB = $(abspath $(VENV)/colab)
@@ -31,7 +33,7 @@ COLAB_TESTS = $(addprefix tests/notebook/test_,app.py widgets.py settings.py pan
 UPLOADS = {"websocket_max_message_size": 2000000000}
 SERVE = PYTHONWARNINGS=ignore::DeprecationWarning $(BIN)
 
-.PHONY: demo test fast lint types app lab cluster reference notebooks colab colab-check clean
+.PHONY: demo test fast lint types app lab cluster judge reference notebooks colab colab-check clean
 
 demo: $(INSTALLED)
 	$(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
@@ -67,6 +69,8 @@ cluster: $(INSTALLED)
 	$(BIN)/dask scheduler --host 127.0.0.1 --port 8786 & \
 	OMP_NUM_THREADS=1 $(BIN)/dask worker tcp://127.0.0.1:8786 --nworkers 2 --nthreads 1
 
+judge: $(JUDGE)
+
 reference: $(REFERENCE)
 
 notebooks: $(INSTALLED)
@@ -97,6 +101,12 @@ $(DEV): $(INSTALLED)
 	$(PIP) --editable '.[dev]'
 	touch $@
 
+# newer releases carry no face mesh; this one's packages clash with the project's
+$(JUDGE):
+	$(PYTHON) -m venv .venv-judge
+	.venv-judge/bin/python -m pip install --quiet mediapipe==0.10.14
+	touch $@
+
 # basicsr's isolated build would fetch a second torch, so it is not isolated and its tools come first
 $(REFERENCE): $(INSTALLED)
 	$(PIP) setuptools wheel
@@ -104,4 +114,4 @@ $(REFERENCE): $(INSTALLED)
 	touch $@
 
 clean:
-	rm -rf $(VENV) runs
+	rm -rf $(VENV) .venv-judge runs

@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import parsing
+from . import limits, parsing
 from .errors import ParameterError
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -120,6 +120,23 @@ class Params:
         choices=("auto", "cpu", "cuda"))
     crf: int = _p(15, "2", "H.264 quality, lower is better, 23 is a common choice",
         low=0, high=51)
+    max_pixels: int = _p(limits.PIXELS, "12",
+        "pixels of a frame, of the source and of the result, over which a clip is refused",
+        low=1000, high=limits.MOST_PIXELS)
+    max_duration: float = _p(limits.SECONDS, "12",
+        "seconds over which a clip or a recording is refused", low=1, high=10**6)
+    max_faces: int = _p(limits.FACES, "2",
+        "faces in one frame over which a clip is refused", low=1, high=10**4)
+    mark: bool = _p(True, "2",
+        "say in the result and beside it that its lips were re-drawn, and sign it (C2PA)")
+    label: str = _p("", "2", "notice drawn on every re-drawn frame, such as AI-generated",
+        read=parsing.one_line, check=partial(parsing.short_text, "label", 80))
+    consent: str = _p("", "2", "who agreed to this, told by the result's mark",
+        read=parsing.one_line, check=partial(parsing.short_text, "consent", 500))
+    sign_cert: str = _p("", "2",
+        "PEM file of the certificate that signs, with its chain; empty: a test certificate of this"
+        " machine's own")
+    sign_key: str = _p("", "2", "PEM file of the certificate's private key")
     restorer: str = _p("auto", "3",
         "auto: gfpgan if its weights are here, else compact; sharpen: an unsharp mask on the mouth;"
         " gfpgan_reference: the gfpgan package on the whole frame",

@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 Progress = Callable[[str, int, int], None]
 
 TOLD_EVERY = 0.2  # s
+WHOLE = 1000  # of a stage that has several parts
 LINE_EVERY = 15.0  # s, between lines in a log
 
 
@@ -55,6 +56,16 @@ def counted(items: Iterable[Item], progress: Progress, stage: str, total: int) -
             progress(stage, done, total)
             last = now
     progress(stage, total, total)
+
+
+def share_of(progress: Progress, first: float, end: float) -> Progress:
+    """A callback for a part of a stage, from one share of it, 0 to 1, to another."""
+
+    def tell(stage: str, done: int, total: int) -> None:
+        share = first + (end - first) * done / max(1, total)
+        progress(stage, round(WHOLE * share), WHOLE)
+
+    return tell
 
 
 @contextmanager

@@ -12,7 +12,9 @@ from helpers.cli import main, make_parser
 from helpers.commands import runs
 from helpers.errors import InputError, Stopped
 
-COMMANDS = ("run", "batch", "sweep", "evaluate", "report", "bench", "params", "weights", "train")
+COMMANDS = (
+    "run", "batch", "sweep", "evaluate", "judge", "report", "bench", "params", "weights", "train"
+)  # fmt: skip
 SLOW_TO_IMPORT = ("torch", "librosa", "cv2", "numpy", "papermill", "matplotlib")
 
 

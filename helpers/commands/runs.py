@@ -1,4 +1,4 @@
-"""Commands about runs: run, sweep, evaluate, report, bench, params."""
+"""Commands about runs: run, sweep, evaluate, judge, report, bench, params."""
 
 from __future__ import annotations
 
@@ -160,6 +160,28 @@ def evaluate(args: argparse.Namespace) -> None:
 
     if args.json:
         print_json(result)
+    else:
+        print_table(rows, str.rjust)
+
+
+def add_judge(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "judge",
+        judge,
+        "compare mouth openings of run folders with the true ones, by MediaPipe (make judge)",
+        "runs/one runs/two --json",
+    )
+    command.add_argument("run_dirs", nargs="+", metavar="RUN_DIR", help=RUN_DIR)
+    command.add_argument("--json", action="store_true", help="print JSON in place of a table")
+
+
+def judge(args: argparse.Namespace) -> None:
+    from ..measure.openings import judge_run, with_means
+
+    rows = with_means([row for run_dir in args.run_dirs for row in judge_run(run_dir)])
+    if args.json:
+        print_json(rows)
     else:
         print_table(rows, str.rjust)
 

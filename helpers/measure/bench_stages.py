@@ -18,7 +18,7 @@ from ..engines.compact import draw_maps
 from ..engines.lend import donor_mouths, with_donor_mouth
 from ..engines.load import load_engine
 from ..engines.upstream import draw_pictures
-from ..face.detect import detect_faces
+from ..face.between import detect_clip
 from ..face.square import FACE_SIZE
 from ..networks.codes import CODE_SIZE
 from ..networks.compact import CompactWav2Lip
@@ -73,19 +73,18 @@ def stages(video: str, speech: str) -> Times:
 
 def reading_times(video: str, plan: Plan, frames: list[np.ndarray]) -> Times:
     """Decoding and detecting."""
-    few = frames[:BENCH_BATCH]
 
     def decode() -> None:
         for _ in media.read_frames(video, plan.fps, 0, len(frames)):
             pass
 
     def detect() -> None:
-        for _ in detect_faces(few):
+        for _ in detect_clip(((frame, 0) for frame in frames), plan.fps):
             pass
 
     return dict(
         decode=milliseconds(decode, len(frames), 1),
-        detect=milliseconds(detect, len(few), 1),
+        detect=milliseconds(detect, len(frames), 1),
     )
 
 

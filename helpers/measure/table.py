@@ -66,7 +66,10 @@ def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
 
 
 def read_fresh(run_dir: str | Path) -> dict[str, Any]:
-    """The record of a run. Raises RunError if it has no result that is up to date."""
+    """The record of a run.
+
+    Raises RunError if it has no result that is up to date, or if the clip is another by now.
+    """
     record = run.read(run_dir)
     if not record["results"] and record["stale"]:
         raise RunError(out_of_date(run_dir, record["stale"]))
@@ -75,6 +78,8 @@ def read_fresh(run_dir: str | Path) -> dict[str, Any]:
         raise RunError(
             f"{run_dir} has no finished video yet; run notebook 02 with this run_dir first"
         )
+
+    run.check_unchanged(record, ["video"])
     return record
 
 

@@ -6,11 +6,12 @@ from .info import MediaInfo, default_fps, frame_count
 from .paths import local_path
 from .prefetch import prefetch
 from .probing import probe
-from .read import read_frames, read_indexed
+from .read import read_frames, read_indexed, read_whole
 from .view import View
-from .write import cut_sound, join_videos, mux, write_video
+from .write import COMMENT, cut_sound, join_videos, mux, write_video
 
 __all__ = [
+    "COMMENT",
     "SAMPLE_RATE",
     "MediaInfo",
     "View",
@@ -28,5 +29,6 @@ __all__ = [
     "read_audio",
     "read_frames",
     "read_indexed",
+    "read_whole",
     "write_video",
 ]

@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from .ffmpeg import ffmpeg_command, input_args, warn
+from ..limits import check_held
+from .ffmpeg import check_ended, ffmpeg_command, input_args, warn
 from .filters import keeps_filters, picture_filters
 from .info import MediaInfo, frame_count
 from .picture import read_picture
@@ -100,6 +101,7 @@ def _stream(
                 yield frame
                 buffer = bytearray(width * height * 3)
 
+            check_ended(process.wait(), info.path)
             if frame is None and start == 0:
                 log.seek(0)
                 detail = log.read().decode(errors="replace").strip().splitlines()
@@ -144,6 +146,16 @@ def _read_exactly(pipe: Any, buffer: bytearray) -> bool:
 
         view = view[got:]
     return True
+
+
+def read_whole(path: str | os.PathLike, fps: Fraction) -> list[np.ndarray]:
+    """All frames of a video at a constant rate, in memory.
+
+    Raises InputError if that is too much, or nothing can be read.
+    """
+    info = probe(path)
+    check_held(info, frame_count(info, fps))
+    return list(read_frames(path, fps))
 
 
 def read_indexed(

@@ -108,7 +108,8 @@ def side_by_side(run_dir: str | os.PathLike, plan: Plan, record: dict[str, Any])
 
     frames = _FramesByTime(_rows_of_videos(plan, record), plan)
     clip = VideoClip(frames, duration=float(plan.duration))
-    clip.audio = AudioFileClip(next(iter(record["results"].values()))["path"])
+    speech = media.probe(next(iter(record["results"].values()))["path"])  # moviepy trusts any file
+    clip.audio = AudioFileClip(speech.path)
 
     with run.writing(run_dir, run.COMPARISON) as part:
         clip.write_videofile(

@@ -45,6 +45,6 @@ def _cut_film(path: str, start: float, end: float, out: Path) -> None:
     silent = out.with_suffix(".silent.mp4")
     try:
         media.write_video(silent, frames, fps, CRF)
-        media.mux(silent, path, out, (last - first) / fps, start=first / fps)
+        media.mux(silent, path, out, (last - first) / fps, comment="", start=first / fps)
     finally:
         silent.unlink(missing_ok=True)

@@ -17,7 +17,7 @@ import numpy as np
 
 from .. import media
 from ..engines.base import Engine
-from ..errors import MediaError, Stopped, disk_full_told
+from ..errors import MediaError, RunError, Stopped, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
 from ..pool import Pool
@@ -25,8 +25,10 @@ from ..restore.base import describe_restorer, make_restorer
 from ..storage import is_address
 from ..timing import Progress, StageTimes, silent
 from .files import is_of_run, writing
+from .folder import check_unchanged
 from .keys import code_fingerprint
 from .lock import locked
+from .marking import check_signer, comment, mark, write_beside
 from .prepare import prepare, with_run
 from .record import OUTPUTS, UNFINISHED, Record, change, digest, read, stored
 from .remote import Order, segments_of
@@ -107,6 +109,7 @@ def _produce(
         step.progress("finish", 1, 1)
         return record
 
+    check_signer(p)
     step.folder.mkdir(parents=True, exist_ok=True)
     _render_segments(step)
     step.progress("finish", 0, 1)
@@ -126,6 +129,15 @@ def _produce(
     )
 
     return read(p.run_dir)
+
+
+def _check_inputs(step: Step, at_a_glance: bool = False) -> None:
+    """Raises RunError if the inputs changed meanwhile; segments are not kept then."""
+    try:
+        check_unchanged(step.record, at_a_glance=at_a_glance)
+    except RunError:
+        shutil.rmtree(step.folder)
+        raise
 
 
 def _render_segments(step: Step) -> None:
@@ -172,6 +184,7 @@ def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> Non
         part = path.with_suffix(".part")
         part.write_bytes(rendered)
         os.replace(part, path)
+        _check_inputs(step, at_a_glance=True)
         done += stop - start
         step.progress("draw", done, step.plan.frames)
 
@@ -191,6 +204,7 @@ def _render_here(step: Step, missing: list[Segment]) -> None:
             with step.times.stage("encode"):
                 part = itertools.islice(shown, end - first)
                 media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
+            _check_inputs(step, at_a_glance=True)
 
 
 def _with_progress(
@@ -234,7 +248,8 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
     media.join_videos([_segment_path(step.folder, start) for start, _ in segments], silent)
 
     with writing(output.parent, output.name) as part:
-        media.mux(silent, sound, part, plan.duration)
+        media.mux(silent, sound, part, plan.duration, comment(step.p, step.key))
+        _check_inputs(step)
         info = media.probe(part)
         size = tuple(side + side % 2 for side in plan.size)
         wanted = (plan.frames, plan.fps, size, True)
@@ -245,6 +260,9 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
                 f"{output} came out as {found} instead of {wanted} (frames, rate, size, sound)"
             )
 
+        told = mark(step.p, step.record, plan, step.key, part)
+
+    write_beside(output, told)
     return dict(
         frames=info.frames,
         duration_s=round(info.duration, 6),

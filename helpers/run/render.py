@@ -22,6 +22,7 @@ from ..plan.geometry import frame_landmarks, frame_matrix, source_pictures
 from ..plan.plan import Plan
 from ..restore.base import Restorer
 from ..timing import StageTimes
+from .label import with_label
 
 Frames = dict[int, np.ndarray]  # output frames by number
 
@@ -64,7 +65,8 @@ def render_frames(
                     for plan_of_one in to_restore:
                         restore_faces(frames, plan_of_one, restorer)
 
-            yield from frames.values()
+            for n, frame in frames.items():
+                yield with_label(frame, p.label) if plan.redrawn[n] else frame
 
 
 class Layer:
