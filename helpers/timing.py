@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -35,6 +35,13 @@ class StageTimes(defaultdict):
         finally:
             taken = time.perf_counter() - started
             self[name] += taken - (sum(self.values()) - inside)
+
+    def share_out(self, name: str, work: Mapping[str, float]) -> None:
+        """Tell a stage, the wait for another thread, as the stages of its ``work``, by share."""
+        waited = self.pop(name)
+        whole = sum(work.values())
+        for stage, seconds in work.items():
+            self[stage] += waited * seconds / whole
 
     def rounded(self, whole: float) -> dict[str, float]:
         """The stages and, as "all", the ``whole``: seconds to the millisecond."""

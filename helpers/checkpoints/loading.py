@@ -10,6 +10,7 @@ import functools
 import os
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ ARCHITECTURES = {
     "AudioEncoder": AudioEncoder,
     "VoiceDetector": VoiceDetector,
 }
+UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile)
 PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
 EARLIER_KEYS = {  # how keys begin in a file -> in its network
     "eyes.": "face_encoder.",
@@ -111,6 +113,19 @@ def read_safetensors(path: Path) -> tuple[str, dict, dict]:
     return name, sizes, state
 
 
+def check_archive(path: str | os.PathLike) -> None:
+    """Raises ValueError if a zip file, such as ``.pth`` or ``.npz``, unpacks to more than it is.
+
+    PyTorch and NumPy store without compression; what is compressed may fill the memory.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+
+    with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > os.path.getsize(path):
+            raise ValueError("it is compressed")
+
+
 def read_pickle(path: Path) -> dict[str, torch.Tensor]:
     """A checkpoint's state dict, without ``module.``; no code in it runs. Raises WeightsError."""
     with path.open("rb") as file:
@@ -120,9 +135,10 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
             )
 
     try:
+        check_archive(path)
         with warnings.catch_warnings(action="ignore"):  # torch's own word on TorchScript
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except UNREADABLE as error:
         kind = (
             "a TorchScript archive"
             if "TorchScript" in str(error)

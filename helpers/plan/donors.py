@@ -24,6 +24,7 @@ from ..networks.sync_expert import SyncExpert
 from ..sound.mel import mel_windows
 from ..timing import Progress, silent
 from .selection import (
+    EMPHASIS,
     MOST_DONORS,
     Donors,
     Wanted,
@@ -34,7 +35,7 @@ from .selection import (
     own_offset,
     ring_vectors,
     select_donors,
-    wanted_codes,
+    speech_scores,
 )
 from .speech import Speech, audio_encoder_for
 
@@ -100,13 +101,13 @@ def choose_donors(
     ``shown`` ``(n,)``: their source frames. -1 throughout if nobody talks in the clip.
     """
     codes = encode_faces(net, candidates.squares)
-    spoken = spoken_codes(net, candidates, sound)
+    spoken, speaks = spoken_codes(net, candidates, sound)
     if spoken is None and not is_talking(codes):
         return np.full(len(numbers), -1)
 
     landmarks = candidates.track.landmarks
     lips = lip_vectors(candidates.squares)
-    wanted = wanted_codes(with_opening(net, speech.target_codes), speech.activity)
+    wanted = EMPHASIS * speech_scores(with_opening(net, speech.target_codes), speech.activity)
     path = select_donors(
         Wanted(
             codes=wanted[numbers],
@@ -114,7 +115,7 @@ def choose_donors(
             speech=speech.activity[numbers],
         ),
         Donors(
-            codes=donor_codes(with_opening(net, codes), lips, spoken),
+            codes=donor_codes(with_opening(net, codes), lips, spoken, speaks),
             lips=lips,
             poses=face_poses(landmarks[candidates.frames]),
             rings=ring_vectors(candidates.squares, landmarks[candidates.frames]),
@@ -128,20 +129,22 @@ def choose_donors(
 
 def spoken_codes(
     net: CompactWav2Lip, candidates: Candidates, sound: OwnSound | None
-) -> np.ndarray | None:
-    """What the clip's own sound asks of each mouth, ``(K, 9)``; None if it is not theirs."""
-    if sound is None:
-        return None
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """What the clip's own sound asks of each mouth, ``(K, 9)``, and its activity ``(K,)``.
 
+    None, and activity throughout, if it is not theirs.
+    """
     frames = candidates.frames
     fps = candidates.fps
-    windows = mel_windows(sound.mel, sound.starts[frames])
-    early = own_offset(sound.expert, candidates.squares, windows, fps)
-    if early is None:
-        return None
+    early = None
+    if sound:
+        windows = mel_windows(sound.mel, sound.starts[frames])
+        early = own_offset(sound.expert, candidates.squares, windows, fps)
+    if sound is None or early is None:
+        return None, np.ones(len(frames), np.float32)
 
     count = len(sound.starts)
     in_time = np.clip(frames + early, 0, count - 1)
     moments = frame_moments(count, fps)[in_time]
     activity = sound.activity[in_time]
-    return with_opening(net, codes_at(net, sound.taps, moments, activity))
+    return with_opening(net, codes_at(net, sound.taps, moments, activity)), activity

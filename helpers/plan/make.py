@@ -10,6 +10,7 @@ import numpy as np
 from .. import media, parsing
 from ..errors import InputError, NoFaceError
 from ..face.track import FaceTrack, unusable_reason
+from ..limits import check_faces, check_pixels
 from ..media import MediaInfo
 from ..params import Params
 from ..timing import Progress, StageTimes, silent
@@ -104,7 +105,14 @@ def result_shape(p: Params, info: MediaInfo) -> Shape:
     view = source_view(p)
     source_size = view.size(info)
     size, place = parsing.output_geometry(p.output_size, p.fit, *source_size)
+    check_pixels(f"the result of output_size={p.output_size}", *size, p.max_pixels)
     fps = parsing.frame_rate(p.fps) or media.default_fps(info)
+    if fps > parsing.FRAME_RATES[1]:
+        raise InputError(
+            f"{info.path} shows {float(fps):g} frames a second, {parsing.FRAME_RATES[1]} at most"
+            " are made; give a lower rate, such as fps=25"
+        )
+
     return Shape(fps, view, source_size, size, place)
 
 
@@ -116,6 +124,7 @@ def follow_faces(
     Raises NoFaceError if none of the ``used`` ones has a face (unless ``allow_no_face``).
     """
     found, shot = find_faces(p, video, shape.fps, followed, progress)
+    check_faces(video, max(map(len, found)), p.max_faces)
     tracks = choose_faces(p, found, shot, shape.fps, shape.source_size, used)
     if not p.allow_no_face:
         require_face(p, video, tracks, found[:used])
