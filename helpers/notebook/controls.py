@@ -26,6 +26,7 @@ GROUPS = {
         "device",
     ),
     "Result": ("fps", "length", "fill", "output_size", "fit", "crf"),
+    "Limits": ("max_pixels", "max_duration", "max_faces"),
     "Restoration": (
         "restorer",
         "restorer_checkpoint",

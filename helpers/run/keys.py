@@ -25,6 +25,9 @@ NO_INFLUENCE = (
     "accept_licences",
     "clips",
     "steps",
+    "max_pixels",
+    "max_duration",
+    "max_faces",
     "sign_key",
 )
 # parameters of the restoration alone
@@ -44,6 +47,7 @@ RENDER_ONLY = (
     "batch_size",
     "precision",
     "crf",
+    "encoder",
     "mark",
     "label",
     "consent",
@@ -65,7 +69,7 @@ DECIDING = (
     "run/label.py",
 )
 # weights that a plan asks besides the engine's own
-PLANNING = ("whisper-base-2blocks", "sync-compact")
+PLANNING = ("whisper-base-2blocks", "sync-compact", "silero-vad")
 
 
 @functools.cache
