@@ -16,7 +16,7 @@ from support import SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, spoken_clip, tone, w
 from helpers import checkpoints, media, params
 from helpers.errors import ParameterError
 from helpers.measure.bench import bench
-from helpers.notebook import colab, runner
+from helpers.notebook import cells, colab, runner
 
 SUMMARY = {"frames", "duration_s", "frames_redrawn", "frames_passed_through", "lipsync", "restored"}
 
@@ -44,7 +44,7 @@ def test_notebook_files_are_clean(notebook):
     code = [c for c in document.cells if c.cell_type == "code"]
     assert not any(c.outputs or c.execution_count for c in code)
     tagged = [c for c in document.cells if "parameters" in c.metadata.get("tags", [])]
-    assert [c.source for c in tagged] == [params.parameter_cell(notebook)]
+    assert [c.source for c in tagged] == [cells.parameter_cell(notebook)]
     written = [c.source.splitlines() for c in code if not c.metadata.get("tags")]
     steps = [[line for line in cell if not line.startswith(("import", "from"))] for cell in written]
     assert max(map(len, steps)) <= 15
