@@ -40,11 +40,17 @@ NOTEBOOKS = {"lipsync": "02", "restored": "03"}  # that make the results
 def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
     """Rows of the quality table: the source, and each result that is up to date.
 
-    The columns are ``MEASURES``, after the numbers of frames, and of a result its ``distance`` from
-    a true clip; a figure that cannot be had is left out. With several faces the first one is
-    measured. The source is scored with its own sound, the results with the speech that they were
-    given. Results that are out of date are named in a line on stderr. Raises RunError if none is
-    left to measure.
+    As ``rows_of`` the clips of ``sampled_clips``. Raises RunError if none is left to measure.
+    """
+    return rows_of(sampled_clips(run_dir))
+
+
+def sampled_clips(run_dir: str | Path) -> list[Clip]:
+    """The source and each result that is up to date, with all that the measures need.
+
+    With several faces the first one is measured. The source is scored with its own sound, the
+    results with the speech that they were given. Results that are out of date are named in a line
+    on stderr. Raises RunError if none is left to measure.
     """
     record = read_fresh(run_dir)
     if record["stale"]:
@@ -58,9 +64,18 @@ def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
     for name, result in record["results"].items():
         clips.append(result_clip(name, result, plan, judges))
     sample(clips, videos(record, plan), plan)
+    return clips
+
+
+def rows_of(clips: list[Clip]) -> list[dict[str, Any]]:
+    """Rows of the quality table; the first clip is the source.
+
+    The columns are ``MEASURES``, after the numbers of frames, and of a result its ``distance`` from
+    a true clip; a figure that cannot be had is left out.
+    """
     rows = [row(clip) for clip in clips]
     for result in rows[1:]:
-        if plan.redrawn.any():
+        if clips[0].plan.redrawn.any():
             result["distance"] = distance(result, rows[0])
     return rows
 

@@ -28,7 +28,8 @@ Verdict = tuple[str, str]  # state: "right", "look" (look closer) or ""; words
 
 
 def quality_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """``measure_run``'s rows, a measure each: name, figures by video, verdict, state, meaning.
+    """``measure_run``'s rows, a measure each: name, figures by video, what is good,
+    verdict, state, meaning.
 
     The verdict is on the last video.
     """
@@ -46,6 +47,7 @@ def quality_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             dict(
                 name=name.replace("_", " "),
                 figures={row["video"]: text_of(row.get(name)) for row in rows},
+                good=GOOD.get(name, ""),
                 verdict=words,
                 state=state,
                 meaning=MEANINGS.get(name, ""),

@@ -3,12 +3,13 @@ as HTML.
 """
 
 from .canvas import strip
-from .faces import contact_sheet, smoothing, timeline
-from .network import mask_view, network_input, network_view, own_mouths
+from .faces import contact_sheet, hard_faces, smoothing, timeline
+from .network import mask_view, network_input, network_view, own_mouths, seam
 from .results import before_after, difference_pairs, flicker, restoration, stage_times
-from .sound import alignments, mel_windows, waveform_and_mel
+from .sound import alignments, mel_windows, other_sounds, waveform_and_mel
 from .tables import probe_table, quality_table, table
 from .training import augmentation, losses, similarity
+from .way import way
 
 __all__ = [
     "alignments",
@@ -17,15 +18,18 @@ __all__ = [
     "contact_sheet",
     "difference_pairs",
     "flicker",
+    "hard_faces",
     "losses",
     "mask_view",
     "mel_windows",
     "network_input",
     "network_view",
+    "other_sounds",
     "own_mouths",
     "probe_table",
     "quality_table",
     "restoration",
+    "seam",
     "similarity",
     "smoothing",
     "stage_times",
@@ -33,4 +37,5 @@ __all__ = [
     "table",
     "timeline",
     "waveform_and_mel",
+    "way",
 ]

@@ -30,7 +30,7 @@ def quality_table(rows: Sequence[dict[str, Any]]) -> HTML:
     lines = [
         {"measure": row["name"]}
         | row["figures"]
-        | {"verdict": row["verdict"], "what it says": row["meaning"]}
+        | {"good is": row["good"], "verdict": row["verdict"], "what it says": row["meaning"]}
         for row in quality_rows(rows)
     ]
     return table(lines)
