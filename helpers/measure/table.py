@@ -6,7 +6,7 @@ A figure of a generated clip means little alone: read it beside the source's.
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -197,12 +197,18 @@ def flicker_curves(run_dir: str | Path) -> dict[str, np.ndarray]:
 
     curves = {}
     for name, frames in videos(record, plan, first, stop).items():
-        mouths = [
-            mouth_part(face_crop(frame, plan, n, MEASURED_SIZE))
-            for n, frame in enumerate(frames, first)
-        ]
-
-        curves[name] = np.full(plan.frames, np.nan, np.float32)
-        if len(mouths) >= FEWEST_FRAMES:
-            curves[name][first + 1 : stop - 1] = pixel_jumps(np.stack(mouths))
+        crops = [face_crop(frame, plan, n, MEASURED_SIZE) for n, frame in enumerate(frames, first)]
+        curves[name] = flicker_curve(crops, plan, first)
     return curves
+
+
+def flicker_curve(crops: Sequence[np.ndarray], plan: Plan, first: int) -> np.ndarray:
+    """``pixel_jumps`` of the mouths of consecutive face crops, the first of output frame ``first``.
+
+    ``float32 (plan.frames,)``, NaN where nothing was measured.
+    """
+    curve = np.full(plan.frames, np.nan, np.float32)
+    if len(crops) >= FEWEST_FRAMES:
+        mouths = np.stack([mouth_part(crop) for crop in crops])
+        curve[first + 1 : first + len(crops) - 1] = pixel_jumps(mouths)
+    return curve

@@ -12,15 +12,18 @@ from typing import Any
 
 import cv2
 import numpy as np
+import torch
 from IPython.display import HTML
 
-from .. import media
+from .. import checkpoints, media
 from ..engines.base import Engine, MouthBatch
-from ..face.mask import face_mask
+from ..face.mask import face_mask, paste_through_mask
 from ..face.square import FACE_SIZE, crop_square, square_matrix
 from ..networks.encode import encode_faces
+from ..params import Params
 from ..plan.geometry import face_rectangle, frame_landmarks, frame_matrix, scaled_pictures
 from ..plan.plan import Plan
+from ..restore.paste import from_square
 from ..sound.mel import MEL_WINDOW, MELS_PER_SECOND
 
 SLOWER = 4  # times
@@ -28,6 +31,7 @@ STRETCH_FFT = 512  # samples
 DARKER = 0.02
 COARSE = 24  # times
 NOISE = 100  # grey levels, standard deviation
+INNER_NOISE = 0.03  # of full scale, standard deviation
 
 View = dict[str, Any]
 
@@ -101,6 +105,17 @@ def mouth_of(picture: np.ndarray, plan: Plan, n: int) -> np.ndarray:
     return picture[y1 + 45 * height // 100 : y2, x1 + width // 6 : x2 - width // 6]
 
 
+def softened(frame: np.ndarray, plan: Plan, n: int) -> np.ndarray:
+    """Output frame ``n`` with its mouth as a picture of 96 px would give it, enlarged."""
+    place = face_rectangle(plan, n)
+    x1, y1, x2, y2 = place
+    matrix = frame_matrix(plan, n)
+    small = crop_square(frame, matrix, FACE_SIZE).astype(np.float32)
+    mask = face_mask(frame_landmarks(plan, n), x1, y1, x2 - x1, y2 - y1)
+    mask = mask * from_square(np.ones(small.shape[:2], np.float32), matrix, place)
+    return paste_through_mask(frame, from_square(small, matrix, place), x1, y1, mask)
+
+
 def donor_faces(plan: Plan, video: str, numbers: Sequence[int]) -> dict[int, np.ndarray]:
     """The faces ``uint8 (96, 96, 3)`` that lend their mouths to output frames, by source frame."""
     wanted = np.unique(plan.donors[0, numbers])
@@ -136,6 +151,27 @@ def hard_faces(frame: np.ndarray, face: Sequence[float]) -> dict[str, np.ndarray
         "upside down": easy[::-1, ::-1].copy(),
         "mouth covered": covered,
         "cut in half": half,
+    }
+
+
+@torch.inference_mode()
+def noisy_twice(p: Params, square: np.ndarray) -> dict[str, list[np.ndarray]]:
+    """A face square through the compact restorer two times, with noise as GFPGAN has it inside.
+
+    Fresh noise for each call, then the same for both: pairs of pictures ``uint8 (S, S, 3)``.
+    """
+    net = checkpoints.load(checkpoints.locate("restore-compact").path)
+    pixels = torch.from_numpy(square).permute(2, 0, 1)[None].float() / 255
+    draws = torch.Generator().manual_seed(0)
+
+    def restored(noise: torch.Tensor) -> np.ndarray:
+        made = net(pixels + INNER_NOISE * noise)[0].permute(1, 2, 0)
+        return (made.clamp(0, 1) * 255).round().byte().numpy()
+
+    first, second = (torch.randn(pixels.shape, generator=draws) for _ in range(2))
+    return {
+        "fresh noise": [restored(first), restored(second)],
+        "fixed noise": [restored(first), restored(first)],
     }
 
 

@@ -5,7 +5,15 @@ as HTML.
 from .canvas import strip
 from .faces import contact_sheet, hard_faces, smoothing, timeline
 from .network import mask_view, network_input, network_view, own_mouths, seam
-from .results import before_after, difference_pairs, flicker, restoration, stage_times
+from .results import (
+    before_after,
+    difference_pairs,
+    flicker,
+    offsets,
+    restoration,
+    stage_times,
+    strength,
+)
 from .sound import alignments, mel_windows, other_sounds, waveform_and_mel
 from .tables import probe_table, quality_table, table
 from .training import augmentation, losses, similarity
@@ -24,6 +32,7 @@ __all__ = [
     "mel_windows",
     "network_input",
     "network_view",
+    "offsets",
     "other_sounds",
     "own_mouths",
     "probe_table",
@@ -33,6 +42,7 @@ __all__ = [
     "similarity",
     "smoothing",
     "stage_times",
+    "strength",
     "strip",
     "table",
     "timeline",

@@ -42,9 +42,7 @@ def contact_sheet(
     return figure
 
 
-def hard_faces(
-    pictures: Mapping[str, np.ndarray], detections: Sequence[np.ndarray]
-) -> Figure:
+def hard_faces(pictures: Mapping[str, np.ndarray], detections: Sequence[np.ndarray]) -> Figure:
     """One face made harder in several ways, by what was done to it, and what the detector says."""
     titles = [f"{name}: {_count(found)}" for name, found in _zip(pictures, detections)]
     figure = strip(list(pictures.values()), titles)

@@ -191,12 +191,16 @@ def seam(view: View, plan: Plan, n: int, brighter: int) -> Figure:
     place = face_rectangle(plan, n)
     x1, y1, x2, y2 = place
     source, mask = (view[name][y1:y2, x1:x2] for name in ("source", "mask"))
-    patch = from_square(view["drawn"] * 255, frame_matrix(plan, n), place) + brighter
+    matrix = frame_matrix(plan, n)
+    patch = from_square(view["drawn"] * 255, matrix, place) + brighter
+    in_square = from_square(np.ones(view["drawn"].shape[:2], np.float32), matrix, place)
     edge = _rim(mask)
     rows, columns = edge
 
     figure, axes = plt.subplots(1, 4, figsize=(SHEET_WIDTH, 3.4), layout="constrained")
-    in_square = from_square(np.ones(view["drawn"].shape[:2], np.float32), frame_matrix(plan, n), place)
+    in_square = from_square(
+        np.ones(view["drawn"].shape[:2], np.float32), frame_matrix(plan, n), place
+    )
     edges = {"cut out with scissors": (mask > 0).astype(np.float32), "faded at the rim": mask}
     for k, (title, share) in enumerate(edges.items()):
         made = paste_through_mask(source, patch.astype(np.float32), 0, 0, share * in_square)

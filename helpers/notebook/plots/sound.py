@@ -128,9 +128,7 @@ def mel_windows(plan: Plan, mouths: Mapping[int, np.ndarray]) -> Figure:
     """
     count = len(mouths)
     figure = plt.figure(figsize=(SHEET_WIDTH, 5.4), layout="constrained")
-    grid = figure.add_gridspec(
-        2, 2 * count, height_ratios=(1.4, 1), width_ratios=[0.45, 1] * count
-    )
+    grid = figure.add_gridspec(2, 2 * count, height_ratios=(1.4, 1), width_ratios=[0.45, 1] * count)
     whole = figure.add_subplot(grid[0, :])
     _draw_whole_mel(figure, whole, plan.mel)
     whole.set_title("Windows of 0.2 s (boxes) and the moments of their video frames (lines)")
