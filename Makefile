@@ -6,6 +6,7 @@
 # make lab         JupyterLab in the environment
 # make reference   the gfpgan package and NIQE (Python < 3.13)
 # make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
+# make pages       executed copies of the notebooks -> docs/notebooks (ten minutes)
 # make colab REPO=owner/name   Colab's badges and first cells point to your repository
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -17,7 +18,7 @@ INSTALLED = $(VENV)/.installed
 DEV = $(VENV)/.installed-dev
 REFERENCE = $(VENV)/.installed-reference
 
-.PHONY: demo test fast lint types lab reference notebooks colab clean
+.PHONY: demo test fast lint types lab reference notebooks pages colab clean
 
 demo: $(INSTALLED)
 	$(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
@@ -47,6 +48,9 @@ reference: $(REFERENCE)
 notebooks: $(INSTALLED)
 	$(BIN)/python -c "from helpers.notebook.runner import refresh; refresh()"
 	$(BIN)/lipsync params > docs/parameters.md
+
+pages: $(DEV)
+	$(BIN)/python -c "from helpers.notebook.pages import build; build()"
 
 # where the notebooks are published: make colab REPO=owner/name
 colab:

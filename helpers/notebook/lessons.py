@@ -7,7 +7,8 @@ from __future__ import annotations
 import base64
 import html
 import io
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import cv2
@@ -19,6 +20,7 @@ from .. import checkpoints, media
 from ..engines.base import Engine, MouthBatch
 from ..face.mask import face_mask, paste_through_mask
 from ..face.square import FACE_SIZE, crop_square, square_matrix
+from ..measure.pictures import mouth_part
 from ..networks.encode import encode_faces
 from ..params import Params
 from ..plan.geometry import face_rectangle, frame_landmarks, frame_matrix, scaled_pictures
@@ -201,3 +203,33 @@ def players(waves: Mapping[str, np.ndarray]) -> HTML:
         player = f'<audio controls src="data:audio/flac;base64,{data}"></audio>'
         rows.append(f"<tr><td>{html.escape(name)}</td><td>{player}</td></tr>")
     return HTML(f"<table>{''.join(rows)}</table>")
+
+
+def compared(films: Mapping[str, Mapping[str, np.ndarray]]) -> list[dict[str, Any]]:
+    """How near to the truth each film's mouth is and how much it moves: rows of a table.
+
+    ``films``: ``uint8 (K, 96, 96, 3)`` by name and clip; among the names are "copy", a picture that
+    does not move, and "true".
+    """
+
+    def mouths(name: str, clip: str) -> np.ndarray:
+        return np.stack([mouth_part(face) for face in films[name][clip]]).astype(float)
+
+    rows = []
+    for name, by_clip in films.items():
+        row: dict[str, Any] = dict(film=name)
+        for clip in by_clip:
+            true = mouths("true", clip)
+            away = np.abs(mouths(name, clip) - true).mean()
+            moves = mouths(name, clip).std(axis=0).mean() / true.std(axis=0).mean()
+            row[f"{clip}: difference to the true mouth, grey levels (good is lower)"] = away
+            row[f"{clip}: movement (good is 1)"] = moves
+        rows.append({key: v if isinstance(v, str) else round(v, 2) for key, v in row.items()})
+    return rows
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """What a training prints is not shown."""
+    with redirect_stdout(io.StringIO()):
+        yield

@@ -15,16 +15,18 @@ from .results import (
     strength,
 )
 from .sound import alignments, mel_windows, other_sounds, waveform_and_mel
-from .tables import probe_table, quality_table, table
-from .training import augmentation, losses, similarity
+from .tables import changes_table, probe_table, quality_table, table
+from .training import augmentation, film_strips, losses, similarity
 from .way import way
 
 __all__ = [
     "alignments",
     "augmentation",
     "before_after",
+    "changes_table",
     "contact_sheet",
     "difference_pairs",
+    "film_strips",
     "flicker",
     "hard_faces",
     "losses",

@@ -64,7 +64,7 @@ def own_mouths(plan: Plan, views: Mapping[int, View], donors: Mapping[int, np.nd
         else:
             for cell in cells[1:]:
                 cell.axis("off")
-            words = dict(ha="center", transform=cells[1].transAxes)
+            words: dict[str, Any] = dict(ha="center", transform=cells[1].transAxes)
             cells[1].text(0.5, 0.5, "no mouth fits:\nits own", **words)
     return figure
 

@@ -12,8 +12,8 @@ from ...plan.geometry import face_rectangle
 from ...plan.plan import Plan
 from .canvas import FACE_COLOUR, FACES_COLOURS, SHEET_WIDTH, show, strip, tinted
 
-CHANGE_GAIN = 4
-STRENGTH_GAIN = 8
+CHANGE_GAIN = 8
+STRENGTH_GAIN = 12
 NO_CHANGE = 128  # grey level
 MOST_DIFFERENCE = 30  # grey levels
 

@@ -76,7 +76,7 @@ def way(notebook: str) -> SVG:
 def _arrow(first: str, second: str) -> str:
     x1, y1, _ = STEPS[first]
     x2, y2, _ = STEPS[second]
-    half_width, half_height = BOX[0] / 2, BOX[1] / 2
+    half_width, half_height = BOX[0] // 2, BOX[1] // 2
     if abs(x2 - x1) < half_width:
         step = half_height if y2 > y1 else -half_height
         y1 += step
