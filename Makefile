@@ -4,6 +4,7 @@
 # make lint        ruff, and notebooks without outputs
 # make types       mypy on helpers/
 # make lab         JupyterLab in the environment
+# make cluster     a Dask scheduler and two workers, for --scheduler tcp://127.0.0.1:8786
 # make reference   the gfpgan package and NIQE (Python < 3.13)
 # make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
 # make pages       executed copies of the notebooks -> docs/notebooks (ten minutes)
@@ -18,7 +19,7 @@ INSTALLED = $(VENV)/.installed
 DEV = $(VENV)/.installed-dev
 REFERENCE = $(VENV)/.installed-reference
 
-.PHONY: demo test fast lint types lab reference notebooks pages colab clean
+.PHONY: demo test fast lint types lab cluster reference notebooks pages colab clean
 
 demo: $(INSTALLED)
 	$(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
@@ -42,6 +43,13 @@ types: $(DEV)
 lab: $(INSTALLED)
 	$(PIP) --editable '.[lab]'
 	$(BIN)/jupyter lab --notebook-dir .
+
+# a scheduler and two workers of one thread, until Ctrl+C
+cluster: $(INSTALLED)
+	$(PIP) --editable '.[scale]'
+	trap 'kill 0' EXIT; \
+	$(BIN)/dask scheduler --host 127.0.0.1 --port 8786 & \
+	OMP_NUM_THREADS=1 $(BIN)/dask worker tcp://127.0.0.1:8786 --nworkers 2 --nthreads 1
 
 reference: $(REFERENCE)
 

@@ -11,14 +11,17 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from .. import checkpoints, params, run
-from ..errors import RunError
+from .. import checkpoints, media, params, run
+from ..errors import LipSyncError, RunError
+from ..pool import LOST_WORKERS, Pool, in_turn, worker_lost
 from ..run.keys import NO_INFLUENCE
 from ..run.record import digest
+from ..storage import is_address
 from .jobs import INPUTS, Values, check_job, is_users_fault, read_jobs
 from .page import write_page
 
 TABLE = "batch.json"
+TO_DO = "to do"
 NAME_LENGTH = 40  # characters of an input's name in a run folder's
 
 Row = dict[str, Any]
@@ -32,12 +35,14 @@ def batch(
     *,
     resume: bool = False,
     work: Work | None = None,
+    pool: Pool = in_turn,
 ) -> list[Row]:
     """Run all jobs into folders below ``out``; write ``batch.json`` and ``index.html`` there.
 
     ``values`` are parameters of all jobs, a job's own come first. ``work`` runs one job, by default
-    the library without notebooks. A row has its number, folder, state ("done", "same", "failed"),
-    seconds, and the run's summary or the error. Raises InputError, RunError, before any run.
+    the library without notebooks, in the ``pool``. A row has its number, folder, state ("done",
+    "same", "failed"), seconds, and the run's summary or the error. Raises InputError, RunError,
+    before any run.
     """
     out = Path(out)
     given = [dict(values or {}) | job for job in read_jobs(jobs)]
@@ -45,17 +50,48 @@ def batch(
         finished = _finished(out, resume)
         rows: list[Row] = []
         for number, job in enumerate(given, 1):
-            row = _run_job(number, job, rows, finished, out, work or run_library)
-            rows.append(row)
-            print(describe(row, len(given)), file=sys.stderr)
-            done = {row.get("folder") for row in rows}
-            _save(out, rows + [finished[name] for name in finished if name not in done])
+            rows.append(_look_at(number, job, rows, finished, out))
 
+        for row in rows:
+            if row["state"] in ("done", "failed"):
+                print(describe(row, len(rows)), file=sys.stderr)
+
+        _run_jobs(rows, finished, out, work or run_library, pool)
+        _settle_same(rows)
         _save(out, rows)
-
         write_page(out, rows)
 
     return rows
+
+
+def _run_jobs(rows: list[Row], finished: dict[str, Row], out: Path, work: Work, pool: Pool) -> None:
+    """Run the rows that are still to do, and write down each when it ends."""
+    todo = [row for row in rows if row["state"] == TO_DO]
+    tasks = [(row["values"] | dict(run_dir=str(out / row["folder"])), work) for row in todo]
+    for number, outcome in pool(_attempt, tasks):
+        row = todo[number]
+        try:
+            row |= outcome.result()
+        except Exception as error:
+            row |= dict(state="failed", error=one_line(error))
+
+        print(describe(row, len(rows)), file=sys.stderr)
+        ended = [row for row in rows if row["state"] not in (TO_DO, "same")]
+        names = {row.get("folder") for row in ended}
+        _save(out, ended + [finished[name] for name in finished if name not in names])
+
+
+def _settle_same(rows: list[Row]) -> None:
+    """A job that equals another is as that one came out."""
+    for row in rows:
+        if row["state"] != "same":
+            continue
+
+        if rows[row["of"] - 1]["state"] == "failed":
+            error = f"the same as job {row.pop('of')}, which failed"
+            row |= dict(state="failed", error=error)
+
+        print(describe(row, len(rows)), file=sys.stderr)
 
 
 def run_library(values: Values) -> dict[str, Any]:
@@ -87,30 +123,26 @@ def _finished(out: Path, resume: bool) -> dict[str, Row]:
         raise RunError(f"{path} was not made by a batch; move it away or choose another") from None
 
 
-def _run_job(
-    number: int, job: Values, before: list[Row], finished: dict[str, Row], out: Path, work: Work
+def _look_at(
+    number: int, job: Values, before: list[Row], finished: dict[str, Row], out: Path
 ) -> Row:
+    """A job's row before it is run; its state says whether it has to be."""
     row: Row = dict(row=number, values=job)
     try:
         check_job(job)
-        folder = folder_name(job)
+        row["folder"] = folder_name(job)
     except Exception as error:
         return row | dict(state="failed", error=one_line(error))
 
-    row["folder"] = folder
+    folder = row["folder"]
     same = next((other for other in before if other.get("folder") == folder), None)
-    if same and same["state"] == "failed":
-        return row | dict(state="failed", error=f"the same as job {same['row']}, which failed")
-
     if same:
         return row | dict(state="same", of=same["row"])
 
     if folder in finished and _is_whole(out / folder, job):
         return finished[folder] | row | dict(there=True)
 
-    started = time.perf_counter()
-    row |= _attempt(job | dict(run_dir=str(out / folder)), work)
-    return row | dict(seconds=round(time.perf_counter() - started, 2))
+    return row | dict(state=TO_DO)
 
 
 def _is_whole(folder: Path, job: Values) -> bool:
@@ -118,28 +150,36 @@ def _is_whole(folder: Path, job: Values) -> bool:
     try:
         record = run.read(folder)
         return bool(record["results"]) and all(
-            record["inputs"][name]["sha256"] == checkpoints.sha256(job[name]) for name in INPUTS
+            record["inputs"][name]["sha256"] == checkpoints.sha256(media.local_path(job[name]))
+            for name in INPUTS
         )
-    except (RunError, OSError, KeyError):
+    except (LipSyncError, OSError, KeyError):
         return False
 
 
 def _attempt(values: Values, work: Work) -> Row:
     """Run a job, twice if the first fault was not the user's."""
-    for last in (False, True):
+    started = time.perf_counter()
+    try:
         try:
-            return dict(state="done", result=work(values))
+            result = work(values)
         except Exception as error:
-            if last or is_users_fault(error):
-                return dict(state="failed", error=one_line(error))
+            if is_users_fault(error):
+                raise
+            result = work(values)
 
-    raise AssertionError
+        ended = dict(state="done", result=result)
+    except Exception as error:
+        ended = dict(state="failed", error=one_line(error))
+
+    return ended | dict(seconds=round(time.perf_counter() - started, 2))
 
 
 def folder_name(job: Values) -> str:
     """A name that tells the inputs and differs where anything that decides pixels does."""
     checked = asdict(params.build(**job))
-    paths = [os.path.realpath(checked[name]) for name in INPUTS]
+    inputs = [checked[name] for name in INPUTS]
+    paths = [path if is_address(path) else os.path.realpath(path) for path in inputs]
     deciding = {name: checked[name] for name in checked if name not in NO_INFLUENCE}
     key = digest([paths, deciding, checked["checkpoint"]])
     names = [Path(path).stem[:NAME_LENGTH] for path in paths]
@@ -149,6 +189,9 @@ def folder_name(job: Values) -> str:
 
 def one_line(error: Exception) -> str:
     """What went wrong, with the kind of error in front where it is not one for the user."""
+    if worker_lost(error):
+        return f"its worker ended {LOST_WORKERS + 1} times, for want of memory perhaps"
+
     text = " ".join(str(error).split())
     return text if is_users_fault(error) else f"{type(error).__name__}: {text}"
 

@@ -8,8 +8,10 @@ import os
 from pathlib import Path
 from typing import Any
 
+from .. import media
 from ..errors import InputError, LipSyncError
 from ..params import FIELDS
+from ..storage import is_address
 
 INPUTS = ("video", "audio")
 VIDEO_ENDINGS = (".mp4", ".mov", ".mkv", ".webm", ".avi", ".mpg", ".mpeg", ".m4v", ".ts", ".gif")
@@ -26,8 +28,7 @@ def read_jobs(path: str | os.PathLike) -> list[Values]:
     each video lies beside a sound of the same name. Relative paths in a file are relative to its
     folder. Raises InputError.
     """
-    path = Path(path).expanduser()
-    path = Path(os.path.abspath(path))
+    path = Path(os.path.abspath(media.local_path(path)))
     rows = _pairs(path) if path.is_dir() else _rows(path)
     if not rows:
         raise InputError(f"{path} holds no jobs: no rows, or no video beside a sound of its name")
@@ -101,13 +102,16 @@ def _check_names(path: Path, names: set[str]) -> None:
 
 
 def _with_paths(job: Values, folder: Path) -> Values:
-    """The job with absolute paths of its inputs."""
-    paths = {
-        name: os.path.abspath(folder / Path(str(job[name])).expanduser())
-        for name in INPUTS
-        if job.get(name)
-    }
+    """The job with absolute paths or addresses of its inputs."""
+    paths = {name: _absolute(str(job[name]), folder) for name in INPUTS if job.get(name)}
     return job | paths
+
+
+def _absolute(path: str, folder: Path) -> str:
+    """A path as a person means it, relative to a folder; an address stays as it is."""
+    if is_address(path) and not path.lower().startswith("file:"):
+        return path
+    return os.path.abspath(folder / media.local_path(path))
 
 
 def check_job(values: Values) -> None:

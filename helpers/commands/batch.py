@@ -6,7 +6,8 @@ import argparse
 import sys
 
 from ..params import build
-from .shared import Commands, add_command, print_json, read_pairs
+from ..pool import in_turn
+from .shared import Commands, add_command, add_workers, print_json, read_pairs, workers_of
 
 SOME_FAILED = 3  # exit status
 
@@ -32,6 +33,7 @@ def add_batch(commands: Commands) -> None:
     command.add_argument(
         "-p", action="append", default=[], metavar="name=value", help="a parameter of all jobs"
     )
+    add_workers(command)
 
 
 def run_batch(args: argparse.Namespace) -> int:
@@ -42,7 +44,10 @@ def run_batch(args: argparse.Namespace) -> int:
     from ..batch.page import PAGE
 
     work = run_notebooks if args.notebooks else run_library
-    rows = batch(args.jobs, args.out, values, resume=args.resume, work=work)
+    with workers_of(args) as workers:
+        pool = workers or in_turn
+        rows = batch(args.jobs, args.out, values, resume=args.resume, work=work, pool=pool)
+
     states = [row["state"] for row in rows]
     counts = {state: states.count(state) for state in ("done", "same", "failed")}
     print_json(counts | dict(page=f"{args.out}/{PAGE}"))

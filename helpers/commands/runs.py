@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import argparse
+import json
 from typing import Any
 
 from ..errors import ParameterError
 from ..params import build, parameters_page
+from ..storage import mirrored
 from .shared import (
     Commands,
     add_command,
+    add_workers,
     amount,
     count,
     print_json,
     print_table,
-    progress_bar,
     read_pairs,
+    stage_progress,
+    workers_of,
 )
 
 VIDEO = "video or picture of a talking person"
@@ -46,29 +50,39 @@ def add_run(commands: Commands) -> None:
     command.add_argument(
         "--no-notebooks", action="store_true", help="only the videos: faster, without the lessons"
     )
+    add_workers(command)
 
 
 def run(args: argparse.Namespace) -> None:
     values = read_pairs(args.p)
     build(**values)  # a wrong one is refused before the slow imports
 
-    if args.no_notebooks:
-        print_json(make_videos(args, values))
-        return
+    with mirrored(args.out) as folder:
+        summary = run_in(folder, args, values)
 
-    from ..notebook import runner
-
-    print_json(runner.run_all(args.video, args.audio, args.out, values))
+    print(json.dumps(summary).replace(folder, args.out))
 
 
-def make_videos(args: argparse.Namespace, values: dict[str, str]) -> dict[str, Any]:
-    """The run without the lessons; its summary."""
-    from .. import run
+def run_in(folder: str, args: argparse.Namespace, values: dict[str, str]) -> dict[str, Any]:
+    """The run, in a folder of this machine; its summary.
 
-    given = dict(video=args.video, audio=args.audio, run_dir=args.out)
-    with progress_bar("frames", unit="frame") as show:
-        record = run.lipsync_and_restore(build(**(values | given)), show)
-    return run.summary(record)
+    Notebooks have no workers: these make the videos first, which the notebooks then find.
+    """
+    given = dict(video=args.video, audio=args.audio, run_dir=folder)
+    summary: dict[str, Any] = {}
+    if args.no_notebooks or args.workers or args.scheduler:
+        from .. import run
+
+        with workers_of(args) as workers, stage_progress() as show:
+            record = run.lipsync_and_restore(build(**(values | given)), show, workers)
+            summary = run.summary(record)
+
+    if not args.no_notebooks:
+        from ..notebook import runner
+
+        summary = runner.run_all(args.video, args.audio, folder, values)
+
+    return summary
 
 
 def add_sweep(commands: Commands) -> None:
@@ -76,7 +90,7 @@ def add_sweep(commands: Commands) -> None:
         commands,
         "sweep",
         sweep,
-        "execute the notebooks over a grid of parameters, and compare",
+        "run a clip over a grid of parameters, and compare",
         "clip.mp4 speech.wav --grid output_size=480,720 smooth=true,false --out runs/grid",
     )
     command.add_argument("video", help=VIDEO)
@@ -93,13 +107,16 @@ def add_sweep(commands: Commands) -> None:
         metavar="MEASURE",
         help="column that decides the order (default: %(default)s)",
     )
+    add_workers(command)
 
 
 def sweep(args: argparse.Namespace) -> None:
     from ..notebook import sweep
 
     combinations = sweep.grid(args.grid)
-    print_json(sweep.sweep(args.video, args.audio, args.out, combinations, args.sort))
+    with workers_of(args) as workers:
+        result = sweep.sweep(args.video, args.audio, args.out, combinations, args.sort, workers)
+    print_json(result)
 
 
 def add_evaluate(commands: Commands) -> None:

@@ -5,11 +5,14 @@ from __future__ import annotations
 import argparse
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from typing import Any
 
 from ..errors import ParameterError
+from ..pool import Pool, pool
+from ..timing import Progress, stage_bars, stage_lines
 
 Commands = Any  # argparse's action that holds sub-commands; its type has no public name
 Work = Callable[[argparse.Namespace], int | None]  # its exit status, None is 0
@@ -60,6 +63,30 @@ def progress_bar(label: str, **bar_options: Any) -> Iterator[Callable[[int, int]
             bar.update(done - bar.n)
 
         yield show
+
+
+@contextmanager
+def stage_progress() -> Iterator[Progress]:
+    """A callback that draws a bar a stage on the terminal, or a line now and then in a log."""
+    if sys.stderr.isatty():
+        with stage_bars(delay=0.1) as show:
+            yield show
+    else:
+        yield stage_lines()
+
+
+def add_workers(command: argparse.ArgumentParser) -> None:
+    """Options that ``workers_of`` reads."""
+    command.add_argument(
+        "--workers", type=count, default=0, metavar="N", help="N processes of this machine share"
+    )
+    command.add_argument(
+        "--scheduler", default="", metavar="ADDRESS", help="the workers of a Dask scheduler share"
+    )
+
+
+def workers_of(args: argparse.Namespace) -> AbstractContextManager[Pool | None]:
+    return pool(args.workers, args.scheduler)
 
 
 def print_json(result: Any, indent: int | None = None) -> None:

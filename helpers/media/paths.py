@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import os
-import re
 from urllib.request import url2pathname
 
 from ..errors import InputError
+from ..storage import fetched, is_address
 
 QUOTES = "'\"“”‘’"
-ADDRESS = re.compile(r"[a-z][a-z0-9+.-]+://?", re.I)  # two letters at least: C:/ is a drive
 
 
 def local_path(text: str | os.PathLike) -> str:
     """The path that a person means: without quotes around it, ``~`` and ``file://`` resolved.
 
-    Raises InputError for the address of something that lies elsewhere.
+    What lies at an address of a shared storage is copied here. Raises InputError if it cannot be.
     """
     text = os.fspath(text)
     if os.path.exists(text):
@@ -28,8 +27,8 @@ def local_path(text: str | os.PathLike) -> str:
     if path.lower().startswith("file://"):
         return url2pathname(path[len("file://") :])
 
-    if ADDRESS.match(path):
-        raise InputError(f"{path} is an address, not a file; download it and give the file's path")
+    if is_address(path):
+        return fetched(path)
 
     return os.path.expanduser(path)
 

@@ -136,12 +136,9 @@ class _FramesByTime:
         return self.frame
 
 
-def progress_bar(label: str, unit: str = "frame") -> Callable[[int, int], None]:
-    """A progress callback (done, total) for ``run.lipsync`` and ``run.restore``.
-
-    With the unit "B", bytes, for ``checkpoints.fetch_all``.
-    """
-    bar = tqdm(desc=label, unit=unit, unit_scale=unit == "B")
+def progress_bar(label: str) -> Callable[[int, int], None]:
+    """A progress callback (bytes done, bytes in all) for ``checkpoints.fetch_all``."""
+    bar = tqdm(desc=label, unit="B", unit_scale=True)
 
     def update(done: int, total: int) -> None:
         bar.total = total

@@ -1,4 +1,4 @@
-"""The notebooks over a grid of parameters, and one page that compares the results."""
+"""A clip over a grid of parameters, and one page that compares the results."""
 
 from __future__ import annotations
 
@@ -22,7 +22,8 @@ from ..measure.table import SOURCE
 from ..params import Params
 from ..plan.geometry import face_rectangle
 from ..plan.plan import load_plan
-from . import plots, report, runner
+from ..pool import Pool, in_turn
+from . import plots, report
 from .glance import spread
 from .report.pictures import png
 from .report.texts import REDRAWN
@@ -35,6 +36,7 @@ COLUMNS = 4  # frames of each result on the contact sheet
 NAME_LENGTH = 80  # characters of a run folder's name
 SORT = DISTANCE
 SECONDS = "seconds"
+RESULT = "result"  # the name of the video that was measured
 FIXED = ("video", "audio", "run_dir")  # the same for the whole sweep
 LEFT_OUT = ("video", "frames_redrawn", "frames_passed_through")
 
@@ -81,30 +83,37 @@ def sweep(
     out: str | os.PathLike,
     combinations: list[Row],
     sort: str = SORT,
+    workers: Pool | None = None,
 ) -> Row:
     """Run every combination into a folder of its own; write ``sweep.html`` and ``sweep.json``.
 
-    Rows hold the combination's values, the restored video's measures and the seconds that it took;
-    one that failed holds its error, and the others go on. Sorted by a measure, the best first, or
-    by a parameter. Raises the error if all failed; before any run ParameterError if ``sort`` is
-    neither, RunError if one of the two files is there and no sweep made it.
+    Rows hold the combination's values, the last video's measures and the seconds that it took; one
+    that failed holds its error, and the others go on. Sorted by a measure, the best first, or by a
+    parameter. Raises the error if all failed; before any run ParameterError if ``sort`` is neither,
+    RunError if one of the two files is there and no sweep made it.
     """
     out = Path(out)
     swept = list(dict.fromkeys(name for values in combinations for name in values))
     _check_sort(sort, swept)
     _check_files(out)
 
-    rows = []
+    rows = [
+        dict(run=_folder_name(number, values), **values)
+        for number, values in enumerate(combinations)
+    ]
+    tasks = [
+        (video, audio, str(out / row["run"]), values)
+        for row, values in zip(rows, combinations, strict=True)
+    ]
     failure = None
-    for number, values in enumerate(combinations):
-        row = dict(run=_folder_name(number, values), **values)
+    for number, outcome in (workers or in_turn)(_run, tasks):
+        row = rows[number]
         try:
-            row |= _run(video, audio, out / row["run"], values)
+            row |= outcome.result()
         except LipSyncError as error:
             print(f"{row['run']}: {error}", file=sys.stderr)
             row["error"] = str(error)
             failure = error
-        rows.append(row)
 
     if all("error" in row for row in rows):
         raise failure or ParameterError("the grid has no combination")
@@ -143,16 +152,18 @@ def _folder_name(number: int, values: Row) -> str:
     return "_".join([f"{number:03d}", *parts])[:NAME_LENGTH]
 
 
-def _run(video: str, audio: str, folder: Path, values: Row) -> Row:
+def _run(video: str, audio: str, folder: str, values: Row) -> Row:
     """One combination: its measures, the source's own as "source", and seconds."""
     started = time.perf_counter()
-    runner.run_all(video, audio, str(folder), values)
+    p = params.build(**values, video=video, audio=audio, run_dir=folder)
+    run.lipsync_and_restore(p)
     seconds = round(time.perf_counter() - started, 1)
 
-    quality = json.loads((folder / run.TABLE).read_text(encoding="utf-8"))["quality"]
+    report.write(folder)
+    quality = json.loads(Path(folder, run.TABLE).read_text(encoding="utf-8"))["quality"]
     figures = {name: value for name, value in quality[-1].items() if name not in LEFT_OUT}
     source = quality[0] if quality[0]["video"] == SOURCE else {}
-    return {SECONDS: seconds} | figures | {SOURCE: source}
+    return {SECONDS: seconds, RESULT: quality[-1]["video"]} | figures | {SOURCE: source}
 
 
 def _order(sort: str, rows: list[Row]) -> Callable[[Row], tuple]:
@@ -231,7 +242,7 @@ def _contact_sheet(out: Path, rows: list[Row]) -> str:
 
         chosen = spread(drawn, COLUMNS)
 
-        frames = run.frames_of(folder / run.OUTPUTS["restored"], plan, chosen)
+        frames = run.frames_of(folder / run.OUTPUTS[row[RESULT]], plan, chosen)
         for n, frame in zip(chosen, frames, strict=True):
             whole = (0, 0, *plan.size)
             x1, y1, x2, y2 = face_rectangle(plan, n) if plan.redrawn[n] else whole

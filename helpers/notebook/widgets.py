@@ -229,10 +229,15 @@ class Form(ipywidgets.VBox):
         self._progress(f"done: {path}", self.bar.max, self.bar.max)
         return {"text/html": player.show_video(path).data}
 
-    def _stage(self, label: str, number: int, steps: int, done: int, total: int) -> None:
+    def _stage(
+        self, label: str, number: int, steps: int, stage: str, done: int, total: int
+    ) -> None:
         """Progress of one of several steps; the bar is full when all are done."""
-        text = f"{label} ({number + 1} of {steps}): frame {done} of {total}"
-        self._progress(text, number * total + done, steps * total)
+        text = f"{label} ({number + 1} of {steps}): {stage} {done} of {total}"
+        if stage == "draw":
+            self._progress(text, number * total + done, steps * total)
+        else:
+            self._progress(text, self.bar.value, self.bar.max)
 
 
 def run_folder(beside: str, inputs: dict[str, str]) -> str:

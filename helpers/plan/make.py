@@ -12,7 +12,7 @@ from ..errors import InputError, NoFaceError
 from ..face.track import FaceTrack, unusable_reason
 from ..media import MediaInfo
 from ..params import Params
-from ..timing import StageTimes
+from ..timing import Progress, StageTimes, silent
 from .mouths import Clip, plan_mouths
 from .plan import Plan
 from .scene import choose_faces, find_faces, source_frames, source_view
@@ -35,7 +35,9 @@ class Shape(NamedTuple):
     place: tuple[int, int, int, int]
 
 
-def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, StageTimes]:
+def make_plan(
+    p: Params, video: str, sound: str, engine: Engine, progress: Progress = silent
+) -> tuple[Plan, StageTimes]:
     """Everything decided but the pixels, and the seconds that each step took.
 
     Raises NoFaceError if no frame has a usable face (unless ``allow_no_face``), InputError for
@@ -56,7 +58,7 @@ def make_plan(p: Params, video: str, sound: str, engine: Engine) -> tuple[Plan, 
     with times.stage("detect"):
         ahead = round(engine.look_ahead * shape.fps)
         followed = min(available, max(used, ahead))
-        found, tracks = follow_faces(p, video, shape, followed, used)
+        found, tracks = follow_faces(p, video, shape, followed, used, progress)
 
     with times.stage("sound"):
         speech = hear_speech(p, wave, count, shape.fps, engine)
@@ -99,13 +101,13 @@ def result_shape(p: Params, info: MediaInfo) -> Shape:
 
 
 def follow_faces(
-    p: Params, video: str, shape: Shape, followed: int, used: int
+    p: Params, video: str, shape: Shape, followed: int, used: int, progress: Progress
 ) -> tuple[list[np.ndarray], list[FaceTrack]]:
     """Detections of the first ``followed`` source frames, and the faces to re-draw.
 
     Raises NoFaceError if none of the ``used`` ones has a face (unless ``allow_no_face``).
     """
-    found, shot = find_faces(p, video, shape.fps, followed)
+    found, shot = find_faces(p, video, shape.fps, followed, progress)
     tracks = choose_faces(p, found, shot, shape.fps, shape.source_size, used)
     if not p.allow_no_face:
         require_face(p, video, tracks, found[:used])

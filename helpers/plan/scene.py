@@ -21,6 +21,7 @@ from ..face.track import (
 )
 from ..networks.devices import choose_device
 from ..params import Params
+from ..timing import Progress, counted, silent
 
 THUMBNAIL = 32  # px, of the pictures that cuts are found on
 
@@ -69,7 +70,7 @@ def small_frames(video: str, fps: Fraction, stop: int, view: media.View) -> Iter
 
 
 def find_faces(
-    p: Params, video: str, fps: Fraction, stop: int
+    p: Params, video: str, fps: Fraction, stop: int, progress: Progress = silent
 ) -> tuple[list[np.ndarray], np.ndarray]:
     """Detections ``(faces, 15)`` in source pixels and shot of the first ``stop`` frames."""
     info = media.probe(video)
@@ -79,7 +80,9 @@ def find_faces(
     thumbnails: list[np.ndarray] = []
 
     def noted() -> Iterator[np.ndarray]:
-        for frame in small_frames(video, fps, 1 if is_image else stop, view):
+        count = 1 if is_image else stop
+        frames = small_frames(video, fps, count, view)
+        for frame in counted(frames, progress, "faces", count):
             small = cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
             thumbnails.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
             yield frame

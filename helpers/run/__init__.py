@@ -6,7 +6,6 @@ from .keys import NO_INFLUENCE
 from .lock import locked
 from .prepare import prepare, with_run
 from .produce import (
-    Progress,
     frames_of,
     lipsync,
     lipsync_and_restore,
@@ -34,7 +33,6 @@ __all__ = [
     "OUTPUTS",
     "PAGE",
     "PLAN",
-    "Progress",
     "RECORD",
     "SAMPLE_FILES",
     "TABLE",

@@ -17,6 +17,7 @@ from ..errors import RunError
 from ..params import Params
 from ..plan.make import make_plan
 from ..plan.plan import Plan, load_plan, save_plan
+from ..timing import Progress, silent
 from .files import writing
 from .folder import open_folder
 from .keys import RESTORE_ONLY, plan_key, render_key
@@ -24,7 +25,9 @@ from .lock import locked
 from .record import PLAN, Record, change, read
 
 
-def prepare(p: Params, save: bool = True) -> tuple[Record, Plan, Engine]:
+def prepare(
+    p: Params, save: bool = True, progress: Progress = silent
+) -> tuple[Record, Plan, Engine]:
     """Open the run folder, load the engine, make the plan or take the one that is there.
 
     Without ``save`` nothing is written: the run stays as it is. Raises LipSyncError.
@@ -35,7 +38,7 @@ def prepare(p: Params, save: bool = True) -> tuple[Record, Plan, Engine]:
         engine = load_engine(found, p)
         record["weights"] = _describe_weights(found)
         key = plan_key(p, record)
-        plan = _plan_at_hand(p, record, key) or _new_plan(p, record, engine, save)
+        plan = _plan_at_hand(p, record, key) or _new_plan(p, record, engine, save, progress)
 
         record["plan"] = _describe_plan(plan, p, engine) | dict(key=key)
         record["render_key"] = render_key(p, key)
@@ -67,11 +70,11 @@ def _plan_at_hand(p: Params, record: Record, key: str) -> Plan | None:
     return load_plan(path)
 
 
-def _new_plan(p: Params, record: Record, engine: Engine, save: bool) -> Plan:
+def _new_plan(p: Params, record: Record, engine: Engine, save: bool, progress: Progress) -> Plan:
     started = time.perf_counter()
     video = record["inputs"]["video"]["path"]
     sound = record["inputs"]["audio"]["path"]
-    plan, times = make_plan(p, video, sound, engine)
+    plan, times = make_plan(p, video, sound, engine, progress)
 
     if save:
         with writing(p.run_dir, PLAN) as part:

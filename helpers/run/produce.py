@@ -8,7 +8,7 @@ import os
 import shutil
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,43 +20,51 @@ from ..engines.base import Engine
 from ..errors import MediaError, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
+from ..pool import Pool
 from ..restore.base import describe_restorer, make_restorer
-from ..timing import StageTimes
+from ..storage import is_address
+from ..timing import Progress, StageTimes, silent
 from .files import is_of_run, writing
+from .keys import code_fingerprint
 from .lock import locked
 from .prepare import prepare, with_run
 from .record import OUTPUTS, UNFINISHED, Record, change, digest, read, stored
+from .remote import Order, segments_of
 from .render import render_frames
 
 SEGMENT_FRAMES = 128  # about; a whole number of batches
 
-Progress = Callable[[int, int], None]  # (frames done, frames in all)
 Segment = tuple[int, int]  # first frame, frame after the last
 
 
-def lipsync(p: Params, progress: Progress | None = None) -> Record:
-    """Re-draw the mouth: plan, segments, ``lipsync.mp4``. Returns the record of the run."""
+def lipsync(p: Params, progress: Progress = silent, workers: Pool | None = None) -> Record:
+    """Re-draw the mouth: plan, segments, ``lipsync.mp4``. Returns the record of the run.
+
+    With ``workers`` they render the segments, else this process does.
+    """
     with locked(p.run_dir), disk_full_told(p.run_dir):
-        record, plan, engine = prepare(p)
-        return _produce(replace(p, restorer="none"), record, plan, engine, "lipsync", progress)
+        prepared = prepare(p, progress=progress)
+        return _produce(replace(p, restorer="none"), "lipsync", *prepared, progress, workers)
 
 
-def restore(p: Params, progress: Progress | None = None) -> Record:
+def restore(p: Params, progress: Progress = silent, workers: Pool | None = None) -> Record:
     """Render again from source frames with a restorer in the chain: ``restored.mp4``.
 
     Needs ``lipsync`` done; its parameters are kept. Returns the record of the run.
     """
     p = with_run(p)
     with locked(p.run_dir), disk_full_told(p.run_dir):
-        record, plan, engine = prepare(p)
-        return _produce(p, record, plan, engine, "restored", progress)
+        prepared = prepare(p, progress=progress)
+        return _produce(p, "restored", *prepared, progress, workers)
 
 
-def lipsync_and_restore(p: Params, progress: Progress | None = None) -> Record:
+def lipsync_and_restore(
+    p: Params, progress: Progress = silent, workers: Pool | None = None
+) -> Record:
     """Both results, ``restorer=none`` leaves the second out. Returns the record of the run."""
     with locked(p.run_dir):
-        record = lipsync(p, progress)
-        return record if p.restorer == "none" else restore(p, progress)
+        record = lipsync(p, progress, workers)
+        return record if p.restorer == "none" else restore(p, progress, workers)
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,7 @@ class Step:
     engine: Engine
     key: str
     progress: Progress
+    workers: Pool | None
     times: StageTimes
 
     @property
@@ -77,26 +86,34 @@ class Step:
 
 
 def _produce(
-    p: Params, record: Record, plan: Plan, engine: Engine, name: str, progress: Progress | None
+    p: Params,
+    name: str,
+    record: Record,
+    plan: Plan,
+    engine: Engine,
+    progress: Progress,
+    workers: Pool | None,
 ) -> Record:
     """One result, if it is not there already."""
     started = time.perf_counter()
     restorer = describe_restorer(p)
     key = digest([record["render_key"], restorer])
-    step = Step(p, record, plan, engine, key, progress or _silent, StageTimes())
+    step = Step(p, record, plan, engine, key, progress, workers, StageTimes())
     output = Path(p.run_dir, OUTPUTS[name])
 
     there = record["results"].get(name, {})
     if there.get("key") == key and is_of_run(p.run_dir, output.name):
         print(f"{output} is there already, of these inputs and parameters", file=sys.stderr)
-        step.progress(plan.frames, plan.frames)
+        step.progress("finish", 1, 1)
         return record
 
     step.folder.mkdir(parents=True, exist_ok=True)
     _render_segments(step)
+    step.progress("finish", 0, 1)
     with step.times.stage("finish"):
         facts = _finish(step, output)
         shutil.rmtree(step.folder)
+    step.progress("finish", 1, 1)
 
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     facts |= restorer | dict(render_key=record["render_key"], key=key, made=now)
@@ -111,21 +128,46 @@ def _produce(
     return read(p.run_dir)
 
 
-def _silent(done: int, total: int) -> None:
-    """No progress is shown."""
-
-
 def _render_segments(step: Step) -> None:
     """Render what is missing of the segments in the step's folder."""
-    plan = step.plan
-    video = step.record["inputs"]["video"]["path"]
-    restorer = None if step.p.restorer == "none" else make_restorer(step.p)
     missing = [
         (start, stop)
-        for start, stop in _segments(plan.frames, step.p.batch_size)
+        for start, stop in _segments(step.plan.frames, step.p.batch_size)
         if not _segment_path(step.folder, start).exists()
     ]
 
+    if step.workers:
+        _render_by_workers(step, missing, step.workers)
+    else:
+        _render_here(step, missing)
+
+
+def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> None:
+    video = step.record["inputs"]["video"]
+    order = Order(
+        p=step.p,
+        plan=step.plan,
+        video=step.p.video if is_address(step.p.video) else video["path"],
+        video_sha256=video["sha256"],
+        weights_sha256=step.record["weights"]["sha256"],
+        code=code_fingerprint(),
+    )
+
+    done = step.plan.frames - sum(stop - start for start, stop in missing)
+    for number, rendered in segments_of(order, missing, workers):
+        start, stop = missing[number]
+        path = _segment_path(step.folder, start)
+        part = path.with_suffix(".part")
+        part.write_bytes(rendered)
+        os.replace(part, path)
+        done += stop - start
+        step.progress("draw", done, step.plan.frames)
+
+
+def _render_here(step: Step, missing: list[Segment]) -> None:
+    plan = step.plan
+    video = step.record["inputs"]["video"]["path"]
+    restorer = None if step.p.restorer == "none" else make_restorer(step.p)
     rendered = itertools.count(plan.frames - sum(stop - start for start, stop in missing) + 1)
 
     for start, stop, segments in _contiguous(missing):
@@ -145,7 +187,7 @@ def _with_progress(
     """The frames; the step's progress is told once a batch."""
     for frame, done in zip(frames, rendered, strict=False):
         if done % step.p.batch_size == 0 or done == step.plan.frames:
-            step.progress(done, step.plan.frames)
+            step.progress("draw", done, step.plan.frames)
         yield frame
 
 

@@ -146,12 +146,17 @@ def test_a_folder_of_pairs(inputs, monkeypatch):
 
 
 def test_json_lines_keep_types(inputs):
-    lines = [dict(video="clip.mkv", audio="/a.wav", pads=[0, 10, 0, 0]), dict(video="~/x.mp4")]
+    lines = [
+        dict(video="clip.mkv", audio="/a.wav", pads=[0, 10, 0, 0]),
+        dict(video="~/x.mp4"),
+        dict(video="'clip.mkv'", audio="s3://box/a.wav"),
+    ]
     path = inputs / "jobs.jsonl"
     path.write_text("\n\n".join(map(json.dumps, lines)))
     assert read_jobs(path) == [
         dict(video=str(inputs / "clip.mkv"), audio="/a.wav", pads=[0, 10, 0, 0]),
         dict(video=str(Path.home() / "x.mp4")),
+        dict(video=str(inputs / "clip.mkv"), audio="s3://box/a.wav"),
     ]
 
 

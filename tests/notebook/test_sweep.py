@@ -6,9 +6,10 @@ from pathlib import Path
 import pytest
 from support import FACE_BOX, made_clip, tone, write_wave
 
+from helpers import run
 from helpers.cli import main
 from helpers.errors import ParameterError
-from helpers.notebook import runner, sweep
+from helpers.notebook import report, sweep
 
 
 def test_a_grid_is_all_combinations():
@@ -49,13 +50,14 @@ def pretend_runs(monkeypatch):
     def use(*measured, source=None):
         rows = iter(measured)
 
-        def stands_in(video, audio, run_dir, values):
+        def stands_in(run_dir):
             folder = Path(run_dir)
             folder.mkdir(parents=True)
             quality = [dict(source or {}, video="source"), dict(next(rows), video="restored")]
             (folder / "quality.json").write_text(json.dumps(dict(quality=quality)))
 
-        monkeypatch.setattr(runner, "run_all", stands_in)
+        monkeypatch.setattr(run, "lipsync_and_restore", lambda p: None)
+        monkeypatch.setattr(report, "write", stands_in)
         monkeypatch.setattr(sweep, "_contact_sheet", lambda out, rows: "data:,")
 
     return use

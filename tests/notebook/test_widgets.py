@@ -218,10 +218,10 @@ def test_run_makes_both_videos(small_form, monkeypatch):
     texts = [entry[0] for entry in seen]
     assert texts[0] == "looking at the inputs" and texts[-1] == f"done: {path}"
     for frames in (4, 8, 10):  # once a batch
-        assert f"lip-sync (1 of 2): frame {frames} of 10" in texts
-    assert texts[-2] == "restoration (2 of 2): frame 10 of 10"
+        assert f"lip-sync (1 of 2): draw {frames} of 10" in texts
+    assert texts[-2] == "restoration (2 of 2): finish 1 of 1"
     done = [entry[1] / entry[2] for entry in seen]
-    assert done == sorted(done) and done[texts.index("lip-sync (1 of 2): frame 10 of 10")] == 0.5
+    assert done == sorted(done) and done[texts.index("lip-sync (1 of 2): draw 10 of 10")] == 0.5
     assert not any(entry[3] for entry in seen)  # buttons to click
     assert (small_form.bar.value, small_form.bar.max) == (20, 20) and ready(small_form)
     assert shown(small_form)["text/html"].startswith("<video controls")
@@ -231,13 +231,13 @@ def test_run_makes_both_videos(small_form, monkeypatch):
 
 def test_an_interrupt_is_one_line(small_form, monkeypatch):
     def interrupted(p, progress):
-        progress(4, 10)
+        progress("draw", 4, 10)
         raise KeyboardInterrupt
 
     monkeypatch.setattr(run, "lipsync", interrupted)
     small_form.run_button.click()
     assert text(shown(small_form)["text/html"]).startswith("stopped by you")
-    assert small_form.status.value == "stopped at lip-sync (1 of 2): frame 4 of 10"
+    assert small_form.status.value == "stopped at lip-sync (1 of 2): draw 4 of 10"
     assert small_form.bar.value < small_form.bar.max and ready(small_form)
 
 

@@ -77,11 +77,13 @@ def test_nothing_is_rendered_twice(small_run, capsys, no_rendering):
     assert "lipsync.mp4 is there already" in said and "restored.mp4 is there already" in said
 
 
-def test_progress_comes_once_a_batch_and_ends_at_the_end(small_run):
+def test_progress_of_drawing_comes_once_a_batch_and_finishing_is_last(small_run):
     _, p = small_run()
     shown = []
-    run.lipsync(replace(p, batch_size=8, crf=30), lambda done, total: shown.append((done, total)))
-    assert shown == [(done, 50) for done in (8, 16, 24, 32, 40, 48, 50)]
+    run.lipsync(replace(p, batch_size=8, crf=30), lambda *told: shown.append(told))
+    drawn = [told[1:] for told in shown if told[0] == "draw"]
+    assert drawn == [(done, 50) for done in (8, 16, 24, 32, 40, 48, 50)]
+    assert shown[-1] == ("finish", 1, 1)
 
 
 def test_a_missing_result_is_rendered_again(small_run):
