@@ -29,16 +29,14 @@ MARK = '<meta name="made-from" content="{}">'
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 PROGRESS = re.compile(r"\?.*/s\]|it/s|\d%\|")  # a bar's text
-CONTROLS = ("VBox", "HBox", "Interactive", "FloatSlider", "Box", "Accordion", "Tab")
 NO_WIDGET = "A live notebook shows controls here."
 VIDEO = re.compile(r'src="data:video/mp4;base64,([^"]+)"')
+SCRIPT = re.compile(r"<script\b.*?</script>", re.DOTALL)
 FILE_LINE = re.compile(r"<div>The file: .*?</div>")
 
-# code of cells that come collapsed is folded; nothing is fetched from elsewhere
+# code of cells that come collapsed is folded
 TEMPLATE = """
 {%- extends 'lab/index.html.j2' -%}
-{%- block html_head_js -%}{%- endblock -%}
-{%- macro mathjax() -%}{%- endmacro -%}
 {%- block html_head_css -%}
 {{ super() }}
 <style>
@@ -64,12 +62,11 @@ def build() -> None:
         run_dir.mkdir()
         for name in (*NOTEBOOKS, TRAINING_NOTEBOOK):
             executed = execute(name, run_dir, dict(run_dir=str(run_dir)))
-            text = page(executed).replace(str(run_dir), "runs/demo").replace(str(ROOT), ".")
-            (PAGES / f"{name}.html").write_text(text, encoding="utf-8")
+            (PAGES / f"{name}.html").write_text(page(executed), encoding="utf-8")
 
 
 def page(executed: Path) -> str:
-    """An executed notebook as one HTML file that needs nothing else."""
+    """An executed notebook as one HTML file that needs nothing else and runs nothing."""
     from nbconvert import HTMLExporter
 
     document = nbformat.read(executed, as_version=4)
@@ -80,9 +77,11 @@ def page(executed: Path) -> str:
             _make_small(output)
         cell.outputs = [output for output in cell.get("outputs", []) if _is_shown(output)]
 
-    exporter = HTMLExporter(mathjax_url="", require_js_url="", jquery_url="")
+    exporter = HTMLExporter()
     exporter.raw_template = TEMPLATE
     html, _ = exporter.from_notebook_node(document, dict(metadata=dict(name=executed.stem)))
+    html = SCRIPT.sub("", html)
+    html = html.replace(str(executed.parent), "runs/demo").replace(str(ROOT), ".")
     return html.replace("<head>", "<head>" + MARK.format(made_from(executed.stem)), 1)
 
 
@@ -106,11 +105,11 @@ def _is_shown(output: NotebookNode) -> bool:
 
 def _make_small(output: NotebookNode) -> None:
     data = output.get("data", {})
-    is_bar = PROGRESS.search(data.get("text/plain", ""))
-    if data.pop(WIDGET, None) and is_bar:
+    if WIDGET in data:
+        is_bar = PROGRESS.search(data.get("text/plain", ""))
         data.clear()
-    elif "text/plain" in data and data["text/plain"].startswith(CONTROLS):
-        data["text/html"] = f"<em>{NO_WIDGET}</em>"
+        if not is_bar:
+            data["text/html"] = f"<em>{NO_WIDGET}</em>"
     if "image/png" in data:
         data["text/html"] = _as_webp(data.pop("image/png"))
     if "text/html" in data:
