@@ -30,7 +30,7 @@ from ..sound.mel import MEL_WINDOW, MELS_PER_SECOND
 
 SLOWER = 4  # times
 STRETCH_FFT = 512  # samples
-DARKER = 0.02
+DARKER = 0.05
 COARSE = 24  # times
 NOISE = 100  # grey levels, standard deviation
 INNER_NOISE = 0.03  # of full scale, standard deviation

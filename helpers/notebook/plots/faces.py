@@ -64,6 +64,7 @@ def _mark_all(
     for axes, picture, found in zip(figure.axes, pictures, detections, strict=False):
         for face in found.tolist():
             _mark_face(axes, face, len(picture))
+        axes.set(xlim=(-0.5, picture.shape[1] - 0.5), ylim=(len(picture) - 0.5, -0.5))
 
 
 def _mark_face(axes: Axes, face: Sequence[float], height: int) -> None:

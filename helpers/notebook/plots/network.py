@@ -155,7 +155,7 @@ def _draw_flow(axes: Axes, flow: np.ndarray, inside: np.ndarray) -> None:
     arrows: dict[str, Any] = dict(color=MARK_COLOUR, angles="xy", scale_units="xy", scale=1)
     drawn = axes.quiver(columns + x, rows + y, -x, -y, width=0.011, **arrows)
     key: dict[str, Any] = dict(labelpos="E", labelcolor="white", fontproperties=dict(size=9))
-    axes.quiverkey(drawn, 0.05, 0.93, KEY_LENGTH, f"{KEY_LENGTH} px of {FACE_SIZE}", **key)
+    axes.quiverkey(drawn, 0.1, 0.93, KEY_LENGTH, f"{KEY_LENGTH} px of {FACE_SIZE}", **key)
     axes.contour(inside, [0.1], colors="white", linestyles="dotted", linewidths=1)
 
 

@@ -54,7 +54,11 @@ def strength(made: Mapping[float, np.ndarray]) -> Figure:
         away = STRENGTH_GAIN * (picture.astype(float) - none)
         pictures.append(np.clip(NO_CHANGE + away, 0, 255).astype(np.uint8))
         titles.append(f"change at {value:g}, x {STRENGTH_GAIN} (grey: none)")
-    return strip(pictures, titles, rows=2)
+
+    figure = strip(pictures, titles, rows=2)
+    first = figure.axes[len(made)]
+    first.text(0.5, 0.5, "none at all", ha="center", color="white", transform=first.transAxes)
+    return figure
 
 
 def difference_pairs(pairs: Mapping[str, Sequence[np.ndarray]]) -> Figure:
