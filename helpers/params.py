@@ -8,20 +8,20 @@ from __future__ import annotations
 import ast
 import dataclasses
 import difflib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-from . import parsing
+from . import limits, parsing
 from .errors import ParameterError
 
 ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "notebooks" / "sample"
 NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")  # of a run; 04_train stands alone
 TRAINING_NOTEBOOK = "04_train"
+APP_NOTEBOOK = "00_app"  # by clicking: it has no parameters
 # of the generator's training, to leave out
 TRAINING_PARTS = ("looks", "expert", "critic", "cycle", "encoders")
 INJECTED = "# Parameters\n"  # first line of the cell that papermill adds
@@ -120,6 +120,27 @@ class Params:
         choices=("auto", "cpu", "cuda"))
     crf: int = _p(15, "2", "H.264 quality, lower is better, 23 is a common choice",
         low=0, high=51)
+    encoder: str = _p("x264", "2",
+        "x264: the same file everywhere; hardware: the GPU's encoder, as good as x264 at crf;"
+        " auto: hardware where it works",
+        choices=("auto", "x264", "hardware"))
+    max_pixels: int = _p(limits.PIXELS, "12",
+        "pixels of a frame, of the source and of the result, over which a clip is refused",
+        low=1000, high=limits.MOST_PIXELS)
+    max_duration: float = _p(limits.SECONDS, "12",
+        "seconds over which a clip or a recording is refused", low=1, high=10**6)
+    max_faces: int = _p(limits.FACES, "2",
+        "faces in one frame over which a clip is refused", low=1, high=10**4)
+    mark: bool = _p(True, "2",
+        "say in the result and beside it that its lips were re-drawn, and sign it (C2PA)")
+    label: str = _p("", "2", "notice drawn on every re-drawn frame, such as AI-generated",
+        read=parsing.one_line, check=partial(parsing.short_text, "label", 80))
+    consent: str = _p("", "2", "who agreed to this, told by the result's mark",
+        read=parsing.one_line, check=partial(parsing.short_text, "consent", 500))
+    sign_cert: str = _p("", "2",
+        "PEM file of the certificate that signs, with its chain; empty: a test certificate of this"
+        " machine's own")
+    sign_key: str = _p("", "2", "PEM file of the certificate's private key")
     restorer: str = _p("auto", "3",
         "auto: gfpgan if its weights are here, else compact; sharpen: an unsharp mask on the mouth;"
         " gfpgan_reference: the gfpgan package on the whole frame",
@@ -230,18 +251,6 @@ def _assigned_names(source: str) -> Iterator[str]:
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign):
             yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
-
-
-def parameter_cell(notebook: str) -> str:
-    """Source of the cell tagged ``parameters`` of a notebook: plain literals only."""
-    lines = []
-    for name, field in shown_in(notebook).items():
-        default = field.default
-        literal = json.dumps(default) if isinstance(default, str) else repr(default)
-        choices = field.metadata["choices"]
-        note = field.metadata["help"] + (f" [{' | '.join(choices)}]" if choices else "")
-        lines.append(f"{name} = {literal}  # {note}")
-    return "\n".join(lines)
 
 
 def parameters_page() -> str:

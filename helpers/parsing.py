@@ -32,6 +32,17 @@ def plain_text(value: Any) -> str:
     return str(value)
 
 
+def one_line(value: Any) -> str:
+    """A text without line breaks and doubled spaces. Raises TypeError for a list."""
+    return " ".join(plain_text(value).split())
+
+
+def short_text(name: str, longest: int, text: str) -> None:
+    """Raises ParameterError for a text of more than ``longest`` characters."""
+    if len(text) > longest:
+        raise ParameterError(f"{name} has {len(text)} characters; give {longest} at most")
+
+
 def comma_list(value: Any) -> str:
     """A list or a text such as ``"0, 10"`` as ``"0,10"``. Raises TypeError for a dictionary."""
     if isinstance(value, list | tuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, TypeVar
 
@@ -15,6 +15,7 @@ Item = TypeVar("Item")
 Progress = Callable[[str, int, int], None]
 
 TOLD_EVERY = 0.2  # s
+WHOLE = 1000  # of a stage that has several parts
 LINE_EVERY = 15.0  # s, between lines in a log
 
 
@@ -34,6 +35,13 @@ class StageTimes(defaultdict):
         finally:
             taken = time.perf_counter() - started
             self[name] += taken - (sum(self.values()) - inside)
+
+    def share_out(self, name: str, work: Mapping[str, float]) -> None:
+        """Tell a stage, the wait for another thread, as the stages of its ``work``, by share."""
+        waited = self.pop(name)
+        whole = sum(work.values())
+        for stage, seconds in work.items():
+            self[stage] += waited * seconds / whole
 
     def rounded(self, whole: float) -> dict[str, float]:
         """The stages and, as "all", the ``whole``: seconds to the millisecond."""
@@ -55,6 +63,16 @@ def counted(items: Iterable[Item], progress: Progress, stage: str, total: int) -
             progress(stage, done, total)
             last = now
     progress(stage, total, total)
+
+
+def share_of(progress: Progress, first: float, end: float) -> Progress:
+    """A callback for a part of a stage, from one share of it, 0 to 1, to another."""
+
+    def tell(stage: str, done: int, total: int) -> None:
+        share = first + (end - first) * done / max(1, total)
+        progress(stage, round(WHOLE * share), WHOLE)
+
+    return tell
 
 
 @contextmanager

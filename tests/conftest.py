@@ -3,6 +3,7 @@ here.
 """
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -17,8 +18,9 @@ from support import (
 )
 
 from helpers import params, run
-from helpers.face.detect import DETECTORS, box_detection
+from helpers.face.detect import box_detection
 from helpers.networks.wav2lip import Wav2Lip
+from helpers.plan import scene
 
 SLOW_FIXTURES = {"clips", "prepared", "small_run"}
 
@@ -29,6 +31,15 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         needs = SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))
         if needs or item.get_closest_marker("notebook"):
             item.add_marker("slow")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_settings(tmp_path_factory) -> Iterator[Path]:
+    """The certificate that tests sign with is not the user's."""
+    folder = tmp_path_factory.mktemp("config")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CONFIG_HOME", str(folder))
+        yield folder
 
 
 @pytest.fixture(scope="session")
@@ -55,24 +66,25 @@ def pretend_faces(monkeypatch):
     """
 
     def use(rule):
-        seen = iter(range(10**9))
         face = box_detection((40, 20, 120, 110), 160, 120)
-        found = lambda: face.copy() if rule(next(seen)) else np.zeros((0, 15), np.float32)  # noqa: E731
-        monkeypatch.setitem(
-            DETECTORS, "retinaface", lambda frames, device: [found() for _ in frames]
-        )
+        none = np.zeros((0, 15), np.float32)
+
+        def pretended(frames, *_):
+            return (face.copy() if rule(n) else none for n, _ in enumerate(frames))
+
+        monkeypatch.setattr(scene, "detect_clip", pretended)
 
     return use
 
 
 @pytest.fixture
 def small_run(tmp_path):
-    """Run 02 on a small made clip; returns (record, parameters)."""
+    """Run 02 on a small made clip, without marks; returns (record, parameters)."""
 
     def go(video: str | None = None, audio: str | None = None, name: str = "run", **values):
         video = video or made_clip(tmp_path / "clip.mkv", "25", 2.0)
         audio = audio or write_wave(tmp_path / "speech.wav", tone(2.0))
-        given = dict(dict(box=FACE_BOX, precision="fp32"), **values)
+        given = dict(dict(box=FACE_BOX, precision="fp32", mark=False), **values)
         p = params.build(video=video, audio=audio, run_dir=str(tmp_path / name), **given)
         return run.lipsync(p), p
 

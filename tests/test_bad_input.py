@@ -150,7 +150,7 @@ def test_a_folder_of_another_input(tmp_path):
         run.lipsync(params.build(**dict(values, video=other), run_dir=tmp_path / "run"))
 
 
-@pytest.mark.parametrize("where", ["plan", "join"])
+@pytest.mark.parametrize("where", ["plan", "mux"])
 def test_a_full_disk(tmp_path, monkeypatch, where):
     values = dict(
         video=made_clip(tmp_path / "a.mkv", "25", 0.4),
@@ -160,7 +160,7 @@ def test_a_full_disk(tmp_path, monkeypatch, where):
     def full(*args, **more):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
-    owner, name = {"plan": (np, "savez"), "join": (media, "join_videos")}[where]
+    owner, name = {"plan": (np, "savez"), "mux": (media, "mux")}[where]
     monkeypatch.setattr(owner, name, full)
     p = params.build(**values, run_dir=tmp_path / "run", box=FACE_BOX, checkpoint="compact")
     with pytest.raises(LipSyncError, match="disk is full.*run") as caught:

@@ -10,9 +10,11 @@ from support import FACE_BOX, made_clip, tone, write_wave
 from helpers import __version__, params
 from helpers.cli import main, make_parser
 from helpers.commands import runs
-from helpers.errors import InputError
+from helpers.errors import InputError, Stopped
 
-COMMANDS = ("run", "batch", "sweep", "evaluate", "report", "bench", "params", "weights", "train")
+COMMANDS = (
+    "run", "batch", "sweep", "evaluate", "judge", "report", "bench", "params", "weights", "train"
+)  # fmt: skip
 SLOW_TO_IMPORT = ("torch", "librosa", "cv2", "numpy", "papermill", "matplotlib")
 
 
@@ -110,10 +112,17 @@ def raising(error):
     return work
 
 
-def test_an_interrupt_is_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(runs, "parameters_page", raising(KeyboardInterrupt()))
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyboardInterrupt(), "stopped; the same command goes on from what is finished"),
+        (Stopped("stopped at 128 of 750 frames"), "stopped at 128 of 750 frames"),
+    ],
+)
+def test_an_interrupt_is_one_line(monkeypatch, capsys, error, line):
+    monkeypatch.setattr(runs, "parameters_page", raising(error))
     assert main(["params"]) == 130
-    assert capsys.readouterr().err.startswith("stopped")
+    assert capsys.readouterr().err.splitlines() == [line]
 
 
 def test_an_error_of_several_lines_is_one_line(monkeypatch, capsys):

@@ -1,7 +1,7 @@
 """Weights: known, here, downloaded, verified, loaded."""
 
 from .download import sha256
-from .loading import audio_encoder, load, read_pickle, sync_expert, upstream_syncnet
+from .loading import audio_encoder, load, read_pickle, sync_expert, upstream_syncnet, voice_detector
 from .obtain import fault, fetch, fetch_all
 from .registry import AUTO, FOLDER, Found, entries, entry_of, here, locate, path_of, way_to_get
 
@@ -23,5 +23,6 @@ __all__ = [
     "sha256",
     "sync_expert",
     "upstream_syncnet",
+    "voice_detector",
     "way_to_get",
 ]

@@ -11,6 +11,7 @@ import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from http.client import HTTPException, HTTPResponse
 from pathlib import Path
+from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 
@@ -18,6 +19,7 @@ from ..errors import WeightsError
 
 STALL_S = 30.0  # s: a mirror that sends nothing for this long is given up
 CHUNK = 1 << 20  # bytes read at once, at most
+OWN_MACHINE = [("http", host) for host in ("127.0.0.1", "::1", "localhost")]
 Progress = Callable[[int, int], None]  # (bytes done, bytes in all)
 
 
@@ -156,8 +158,30 @@ def _open(url: str, start: int) -> HTTPResponse:
     headers = {"User-Agent": "lipsync-notebooks", "Accept-Encoding": "identity"}
     if start:
         headers["Range"] = f"bytes={start}-"
+    _check_scheme(url)
+    request = urllib.request.Request(url, headers=headers)
     with _mirror_errors():
-        return urllib.request.urlopen(urllib.request.Request(url, headers=headers), timeout=STALL_S)
+        return urllib.request.build_opener(_Redirects).open(request, timeout=STALL_S)
+
+
+def _check_scheme(url: str) -> None:
+    """Raises _Refused for an address that others could read or change on the way."""
+    parts = urlsplit(url)
+    if parts.scheme != "https" and (parts.scheme, parts.hostname) not in OWN_MACHINE:
+        raise _Refused(f"{parts.scheme}:// is not https://")
+
+
+class _Redirects(urllib.request.HTTPRedirectHandler):
+    """Redirects are followed to https, or on this machine."""
+
+    def redirect_request(
+        self, req: Any, fp: Any, code: Any, msg: Any, headers: Any, url: str
+    ) -> urllib.request.Request | None:
+        if urlsplit(url).scheme != urlsplit(req.full_url).scheme:
+            raise _Refused(f"redirected to {urlsplit(url).scheme}://")
+
+        _check_scheme(url)
+        return super().redirect_request(req, fp, code, msg, headers, url)
 
 
 def _read(response: HTTPResponse) -> bytes:

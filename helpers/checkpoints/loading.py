@@ -10,6 +10,7 @@ import functools
 import os
 import pickle
 import warnings
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from ..networks.compact import CompactWav2Lip
 from ..networks.restorer import CompactRestorer
 from ..networks.sync_expert import SyncExpert
 from ..networks.syncnet import SyncNet
+from ..networks.voice import VoiceDetector
 from ..networks.wav2lip import Wav2Lip
 from .download import is_web_page
 from .registry import here, locate, path_of
@@ -33,7 +35,9 @@ ARCHITECTURES = {
     "CompactRestorer": CompactRestorer,
     "SyncNet": SyncNet,
     "AudioEncoder": AudioEncoder,
+    "VoiceDetector": VoiceDetector,
 }
+UNREADABLE = (pickle.UnpicklingError, RuntimeError, EOFError, ValueError, zipfile.BadZipFile)
 PICKLED = {".model": "SyncNet"}  # architecture by file extension; any other is Wav2Lip
 EARLIER_KEYS = {  # how keys begin in a file -> in its network
     "eyes.": "face_encoder.",
@@ -109,6 +113,19 @@ def read_safetensors(path: Path) -> tuple[str, dict, dict]:
     return name, sizes, state
 
 
+def check_archive(path: str | os.PathLike) -> None:
+    """Raises ValueError if a zip file, such as ``.pth`` or ``.npz``, unpacks to more than it is.
+
+    PyTorch and NumPy store without compression; what is compressed may fill the memory.
+    """
+    if not zipfile.is_zipfile(path):
+        return
+
+    with zipfile.ZipFile(path) as archive:
+        if sum(entry.file_size for entry in archive.infolist()) > os.path.getsize(path):
+            raise ValueError("it is compressed")
+
+
 def read_pickle(path: Path) -> dict[str, torch.Tensor]:
     """A checkpoint's state dict, without ``module.``; no code in it runs. Raises WeightsError."""
     with path.open("rb") as file:
@@ -118,9 +135,10 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
             )
 
     try:
+        check_archive(path)
         with warnings.catch_warnings(action="ignore"):  # torch's own word on TorchScript
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, ValueError) as error:
+    except UNREADABLE as error:
         kind = (
             "a TorchScript archive"
             if "TorchScript" in str(error)
@@ -142,6 +160,12 @@ def read_pickle(path: Path) -> dict[str, torch.Tensor]:
 def audio_encoder() -> AudioEncoder:
     """The bundled audio encoder, read once."""
     return load(locate("whisper-base-2blocks").path)
+
+
+@functools.cache
+def voice_detector() -> VoiceDetector:
+    """The bundled voice activity detector, read once."""
+    return load(locate("silero-vad").path)
 
 
 def sync_expert() -> SyncExpert | None:

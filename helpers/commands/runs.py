@@ -1,9 +1,10 @@
-"""Commands about runs: run, sweep, evaluate, report, bench, params."""
+"""Commands about runs: run, sweep, evaluate, judge, report, bench, params."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 from typing import Any
 
 from ..errors import ParameterError
@@ -164,6 +165,28 @@ def evaluate(args: argparse.Namespace) -> None:
         print_table(rows, str.rjust)
 
 
+def add_judge(commands: Commands) -> None:
+    command = add_command(
+        commands,
+        "judge",
+        judge,
+        "compare mouth openings of run folders with the true ones, by MediaPipe (make judge)",
+        "runs/one runs/two --json",
+    )
+    command.add_argument("run_dirs", nargs="+", metavar="RUN_DIR", help=RUN_DIR)
+    command.add_argument("--json", action="store_true", help="print JSON in place of a table")
+
+
+def judge(args: argparse.Namespace) -> None:
+    from ..measure.openings import judge_run, with_means
+
+    rows = with_means([row for run_dir in args.run_dirs for row in judge_run(run_dir)])
+    if args.json:
+        print_json(rows)
+    else:
+        print_table(rows, str.rjust)
+
+
 def add_report(commands: Commands) -> None:
     command = add_command(
         commands,
@@ -188,7 +211,7 @@ def add_bench(commands: Commands) -> None:
         "bench",
         bench,
         "print times of all stages, frames a second and peak memory, as JSON",
-        "--seconds 10 --restorers",
+        "--seconds 10 60 600 --picture bench.png",
     )
     command.add_argument(
         "--video", default="", help="clip to measure on (default: the sample at 720p)"
@@ -208,13 +231,43 @@ def add_bench(commands: Commands) -> None:
         action="store_true",
         help="also the restorers, GFPGAN with random weights (slow)",
     )
+    command.add_argument(
+        "--picture", metavar="FILE", help="draw the figures, too: a new .png, .svg or .pdf"
+    )
+    command.add_argument(
+        "--upstream",
+        default="",
+        metavar="FOLDER",
+        help="a checkout of Wav2Lip, whose inference.py is run in turn with ours",
+    )
 
 
 def bench(args: argparse.Namespace) -> None:
+    if args.picture:
+        check_picture(args.picture)
+
     from ..measure.bench import bench
 
-    result = bench(args.video, args.audio, tuple(args.seconds), args.restorers)
+    result = bench(
+        args.video,
+        args.audio,
+        tuple(args.seconds),
+        slow=args.restorers,
+        upstream=args.upstream,
+    )
     print_json(result, indent=1)
+    if args.picture:
+        from ..notebook.plots import bench_figure
+
+        bench_figure(result).savefig(args.picture, facecolor="white")
+
+
+def check_picture(path: str) -> None:
+    """Raises ParameterError for a file that is there, or of a kind that cannot be drawn."""
+    if os.path.lexists(path):
+        raise ParameterError(f"--picture {path} is there already; give another name")
+    if not path.lower().endswith((".png", ".svg", ".pdf")):
+        raise ParameterError(f"--picture {path}: the name must end in .png, .svg or .pdf")
 
 
 def add_params(commands: Commands) -> None:

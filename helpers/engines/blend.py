@@ -79,10 +79,12 @@ def paste_feathered(
 
 def match_colour(patch: np.ndarray, part: np.ndarray, mask: np.ndarray) -> np.ndarray:
     """``patch`` (float32) with the mean colour that the frame's ``part`` has on the mask's edge."""
-    ring = (mask > RING[0]) & (mask < RING[1])
-    return (
-        patch + (part[ring].astype(np.float32) - patch[ring]).mean(axis=0) if ring.any() else patch
-    )
+    ring = np.flatnonzero((mask > RING[0]) & (mask < RING[1]))
+    if not len(ring):
+        return patch
+
+    there = part.reshape(-1, 3).take(ring, axis=0).astype(np.float32)
+    return patch + (there - patch.reshape(-1, 3).take(ring, axis=0)).mean(axis=0)
 
 
 def _box_fade(width: int, height: int) -> np.ndarray:

@@ -33,7 +33,6 @@ TARGET_LIMIT = 3.0  # spreads of the code: more than any mouth shows tears lips 
 # flow
 BROW_ROW = 32  # of the square: what is above is not bent; heads move, but no sound tells how
 CHEEK_ROW = 48  # what is below is bent fully
-DONOR_FLOW = 0.5  # of a donor's mouth, which stands almost as it should
 PHOTO_FLOW = 1.45  # of photographs: strangers' mouths shut and open less than they are asked to
 
 # paint
@@ -93,10 +92,9 @@ class ClosedLoop:
         return maps
 
     def first_pass(self) -> None:
-        """A donor's mouth is bent by half a step and not painted; it gets no further pass."""
+        """A donor's mouth is bent and not painted; it gets no further pass."""
         self.target = self.spoken + LEAN * self.net.correction(self.wanted, self.pixels)
         self.maps = self._pass(self.pixels, self.target)
-        self.maps[self.batch.from_donor, :2] *= DONOR_FLOW
         self.maps[self.batch.from_donor, 2] = 0
 
     def refine(self, chosen: np.ndarray) -> None:

@@ -122,8 +122,8 @@ def with_donor_mouth(
 
     x, y, w, h = plan.place
     part = lend_mouth(frame[y : y + h, x : x + w], frame_landmarks(plan, n) - (x, y), mouth)
-    if part is None:
-        return None
+    if part is None or part.shape == frame.shape:
+        return part
 
     result = frame.copy()
     result[y : y + h, x : x + w] = part

@@ -16,7 +16,7 @@ from ..networks.devices import halving_batches
 from .boxes import box_landmarks, scale_detections
 from .cover import mark_covered
 from .lying import correct_lying
-from .retinaface import detect_retinaface
+from .retinaface import WORKERS, detect_retinaface
 from .s3fd import detect_s3fd
 
 DETECT_LONG_SIDE = 640  # px: larger frames are made this small before detection
@@ -50,7 +50,12 @@ def detect_faces(
     def detect_one(frame: np.ndarray) -> np.ndarray:
         return DETECTORS[detector]([frame], device)[0]
 
-    return halving_batches(detect, frames, 1 if device == "cpu" else GPU_BATCH, "detect")
+    return halving_batches(detect, frames, batch_size(device), "detect")
+
+
+def batch_size(device: str) -> int:
+    """Frames looked at together."""
+    return WORKERS if device == "cpu" else GPU_BATCH
 
 
 def detect_in_frame(

@@ -7,11 +7,10 @@ import math
 import cv2
 import numpy as np
 
-# The mask is an ellipse over mouth, chin and lower cheeks, in units of d (eyes to mouth).
+# The mask is a disc over mouth, chin and lower cheeks, in units of d (eyes to mouth).
 MASK_DROP = 0.15  # its centre below the mouth
-MASK_HALF_WIDTH = 0.95
-MASK_HALF_HEIGHT = 0.95
-FEATHER = 0.35  # share of the ellipse's radius over which it fades out
+MASK_RADIUS = 0.95
+FEATHER = 0.35  # share of the radius over which it fades out
 RING = (0.02, 0.5)  # mask values between which patch and frame are compared for colour
 DONOR_REACH = 0.65  # of the mask's size: what is taken of another frame's mouth
 DONOR_EDGE = 0.3  # of a donor's mask, under which its surroundings begin
@@ -22,8 +21,7 @@ def face_mask(
 ) -> np.ndarray:
     """Mask of the lower face in a rectangle at (x, y): ``float32 (height, width)`` in [0, 1].
 
-    ``landmarks`` ``(5, 2)`` in frame pixels. The ellipse follows the head's roll; ``reach``
-    multiplies its size.
+    ``landmarks`` ``(5, 2)`` in frame pixels; ``reach`` multiplies the disc's size.
     """
     eyes = landmarks[:2].mean(axis=0)
     mouth = landmarks[3:].mean(axis=0)
@@ -32,17 +30,21 @@ def face_mask(
     down = down / distance
     centre = mouth + MASK_DROP * distance * down
 
-    dx = np.arange(x, x + width, dtype=np.float32)[None] - centre[0]
-    dy = np.arange(y, y + height, dtype=np.float32)[:, None] - centre[1]
-    across = (dx * down[1] - dy * down[0]) / (reach * MASK_HALF_WIDTH * distance)
-    along = (dx * down[0] + dy * down[1]) / (reach * MASK_HALF_HEIGHT * distance)
-    return fade((1 - np.sqrt(across * across + along * along)) / FEATHER)
+    dx = (np.arange(x, x + width) - centre[0]) / (reach * MASK_RADIUS * distance)
+    dy = (np.arange(y, y + height) - centre[1]) / (reach * MASK_RADIUS * distance)
+    away = np.add.outer(dy * dy, dx * dx)
+    np.sqrt(away, out=away)
+    np.subtract(1, away, out=away)
+    return fade(np.divide(away, FEATHER, out=away))
 
 
 def fade(inside: np.ndarray) -> np.ndarray:
     """A smooth step, ``float32``: 0 where ``inside`` is 0 or less, 1 where it is 1 or more."""
     inside = np.clip(inside, 0, 1)
-    return (inside * inside * (3 - 2 * inside)).astype(np.float32)
+    rise = 3 - 2 * inside
+    rise *= inside
+    rise *= inside
+    return rise.astype(np.float32)
 
 
 def local_mask(
@@ -50,14 +52,13 @@ def local_mask(
 ) -> tuple[tuple[int, int, int, int], np.ndarray]:
     """The rectangle x1, y1, x2, y2 of a frame outside which the mask is 0, and the mask in it.
 
-    The rectangle is that of a circle around the ellipse. For a face that lies outside the frame x2
-    <= x1 or y2 <= y1, and the mask is empty.
+    For a face that lies outside the frame x2 <= x1 or y2 <= y1, and the mask is empty.
     """
     eyes = landmarks[:2].mean(axis=0)
     mouth = landmarks[3:].mean(axis=0)
     distance = float(np.hypot(*(mouth - eyes)))
     x, y = mouth + MASK_DROP * (mouth - eyes)
-    radius = reach * max(MASK_HALF_WIDTH, MASK_HALF_HEIGHT) * distance
+    radius = reach * MASK_RADIUS * distance
 
     x1 = max(0, math.floor(x - radius))
     y1 = max(0, math.floor(y - radius))

@@ -29,11 +29,11 @@ def link_detections(detections: list[np.ndarray], shot: np.ndarray, max_gap: int
     for n, found in enumerate(detections):
         if n and shot[n] != shot[n - 1]:
             alive = []
-        alive = [track for track in alive if n - max(track) <= max_gap + 1]
+        alive = [track for track in alive if n - next(reversed(track)) <= max_gap + 1]
 
         pairs = []
         for i, track in enumerate(alive):
-            last = track[max(track)]
+            last = track[next(reversed(track))]
             pairs += [(iou(last, row), i, j) for j, row in enumerate(found)]
 
         continued: set[int] = set()

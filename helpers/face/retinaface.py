@@ -4,42 +4,67 @@ from __future__ import annotations
 
 import functools
 import importlib
+import os
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import numpy as np
 
 from .boxes import MIN_SCORE
 
-THREADS = 1  # decoding has the other cores
+THREADS = 1  # of a worker
+WORKERS = max(1, min(8, (os.cpu_count() or 1) // 2))  # decoding has the other cores
+CUDA = "CUDAExecutionProvider"
 ERRORS_ONLY = 3  # onnxruntime's severity level
 
 
 @functools.cache
-def load_session() -> Any:
-    """The network, an ``onnxruntime.InferenceSession``."""
+def load_session(device: str = "cpu") -> Any:
+    """The network, an ``onnxruntime.InferenceSession``.
+
+    On a GPU only where onnxruntime has a provider for it (the package onnxruntime-gpu).
+    """
     import onnxruntime
     from retinaface.weights import WEIGHTS
 
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = THREADS
     options.log_severity_level = ERRORS_ONLY
-    return onnxruntime.InferenceSession(WEIGHTS, options, providers=["CPUExecutionProvider"])
+    providers = ["CPUExecutionProvider"]
+    if device != "cpu" and CUDA in onnxruntime.get_available_providers():
+        providers.insert(0, CUDA)
+    return onnxruntime.InferenceSession(WEIGHTS, options, providers=providers)
 
 
 def detect_frame(frame: np.ndarray) -> np.ndarray:
-    """Detections ``float32 (faces, 15)`` in an RGB frame.
+    """Detections ``float32 (faces, 15)`` in an RGB frame, on the CPU."""
+    return _detect_batch([frame], "cpu")[0]
+
+
+def _detect_batch(frames: Sequence[np.ndarray], device: str) -> list[np.ndarray]:
+    from retinaface.preprocess import preprocess
+
+    inputs = np.concatenate([preprocess(frame) for frame in frames])
+    height, width = frames[0].shape[:2]
+    boxes, scores, points = load_session(device).run(None, {"input": inputs})
+    return [
+        _read_answer(boxes[n : n + 1], scores[n : n + 1], points[n : n + 1], width, height)
+        for n in range(len(frames))
+    ]
+
+
+def _read_answer(
+    boxes: np.ndarray, scores: np.ndarray, points: np.ndarray, width: int, height: int
+) -> np.ndarray:
+    """Detections ``float32 (faces, 15)`` from what the network says of a frame, a batch of one.
 
     The package's own detect_faces() rounds to whole pixels, which shakes small faces, so its parts
     are called here.
     """
-    from retinaface.preprocess import preprocess
-
     # a function of the package hides this module's name
     post = importlib.import_module("retinaface.postprocess")
 
-    boxes, scores, points = load_session().run(None, {"input": preprocess(frame)})
-    height, width = frame.shape[:2]
     start = 0
     for stride, sizes in zip(post.ANCHOR_STRIDES, post.ANCHOR_SIZES, strict=True):
         anchors = post.generate_anchors(stride, sizes, width, height, 1)
@@ -63,5 +88,12 @@ def detect_frame(frame: np.ndarray) -> np.ndarray:
 
 
 def detect_retinaface(frames: Sequence[np.ndarray], device: str) -> list[np.ndarray]:
-    """Detections of each frame, on the CPU whatever the device."""
-    return [detect_frame(frame) for frame in frames]
+    """Detections of each frame of one size: on a GPU in one batch, else some at the same time."""
+    if load_session(device).get_providers()[0] == CUDA:
+        return _detect_batch(frames, device)
+    return list(_pool().map(detect_frame, frames))
+
+
+@functools.cache
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(WORKERS)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -49,18 +49,16 @@ class FaceTrack:
     is_photo: np.ndarray
 
 
-def find_shots(thumbnails: Iterable[np.ndarray]) -> np.ndarray:
-    """The shot that each frame belongs to, ``int32 (N,)``, from ``(32, 32)`` grey thumbnails."""
-    numbers = []
+def shot_numbers(thumbnails: Iterable[np.ndarray]) -> Iterator[int]:
+    """The shot that each frame belongs to, from 0, by its ``(32, 32)`` grey thumbnail."""
     shot = 0
     last = None
     for thumbnail in thumbnails:
         grey = thumbnail.astype(np.float32) / 255
         if last is not None and np.abs(grey - last).mean() > CUT_DIFFERENCE:
             shot += 1
-        numbers.append(shot)
+        yield shot
         last = grey
-    return np.array(numbers, np.int32)
 
 
 def select_faces(

@@ -19,59 +19,88 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import torch
 
 from .. import media, params, run
 from ..params import ROOT
 from .bench_restorers import restorer_times
-from .bench_stages import Times, stages
+from .bench_stages import Times, batch_times, stages
+from .bench_upstream import compare
 
-BENCH_SIZE = (1280, 720)  # px, width and height of the clip when none is given
+HEIGHTS = (480, 720, 1080)  # px, at which stages are timed
+RUN_HEIGHT = 720  # px, of whole runs
+WIDE = 16 / 9
 LENGTHS = (10.0, 60.0)  # s, of whole runs
 
 
 def bench(
-    video: str = "", speech: str = "", lengths: tuple[float, ...] = LENGTHS, slow: bool = False
+    video: str = "",
+    speech: str = "",
+    lengths: tuple[float, ...] = LENGTHS,
+    *,
+    heights: tuple[int, ...] = HEIGHTS,
+    slow: bool = False,
+    upstream: str = "",
 ) -> dict[str, Any]:
-    """All figures; ``video`` and ``speech`` empty: the bundled sample, on a 720p canvas.
+    """All figures; ``video`` and ``speech`` empty: the bundled sample.
 
-    ``lengths`` of the whole runs in seconds. ``slow``: restorers too.
+    ``lengths`` of the whole runs in seconds. ``slow``: restorers too. ``upstream``: a folder with
+    Wav2Lip's own program, which is run in turn with ours on the first length.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        video = video or sample_clip(folder)
+        clip = video or str(run.SAMPLE_FILES["video"])
         speech = speech or str(run.SAMPLE_FILES["audio"])
-        info = media.probe(video)
+        fps = media.default_fps(media.probe(clip))
 
-        alone = stages(video, speech)
+        alone = {}
+        for height in heights:
+            scaled = scaled_clip(clip, height, folder)
+            alone[str(height)] = stages(scaled, speech)
+
+        video = video or scaled_clip(clip, RUN_HEIGHT, folder)
+        info = media.probe(video)
         runs = []
         for seconds in lengths:
             sound = repeated_speech(speech, seconds, folder)
             runs.append(whole_run(video, sound, folder / f"run{seconds:g}"))
-        restoring = dict(seconds_a_face=restorer_times(video)) if slow else {}
 
-    return dict(
-        machine=machine(),
-        clip=dict(width=info.width, height=info.height, fps=str(media.default_fps(info))),
-        ms_a_frame_alone=alone,
-        runs=runs,
-        **restoring,
-        ratios=ratios(alone, runs),
-    )
+        nearest = min(alone, key=lambda height: abs(int(height) - info.height))
+        more: dict[str, Any] = {}
+        if upstream:
+            sound = repeated_speech(speech, lengths[0], folder)
+            place = Path(folder, "upstream")
+            place.mkdir()
+            more["upstream"] = compare(upstream, whole_run, video, sound, place)
+        if slow:
+            more["seconds_a_face"] = restorer_times(video)
+
+        return dict(
+            machine=machine(),
+            clip=dict(width=info.width, height=info.height, fps=str(fps)),
+            ms_a_frame_alone=alone,
+            ms_a_face_by_batch=batch_times(),
+            runs=runs,
+            **more,
+            ratios=ratios(alone[nearest], runs),
+        )
 
 
-def sample_clip(folder: Path) -> str:
-    """The bundled sample on a 720p canvas."""
-    path = str(folder / "sample720.mp4")
-    clip = run.SAMPLE_FILES["video"]
-    fps = media.default_fps(media.probe(clip))
-    width, height = BENCH_SIZE
-    edge = (width - height) // 2
+def scaled_clip(clip: str, height: int, folder: Path) -> str:
+    """A clip at a height; one narrower than 16 to 9 gets its mirror image at both sides."""
+    path = str(folder / f"clip{height}.mp4")
+    if os.path.exists(path):
+        return path
 
-    frames = media.read_frames(clip, fps, size=(height, height))
-    padded = (np.pad(frame, ((0, 0), (edge, edge), (0, 0))) for frame in frames)
-    media.write_video(path, padded, fps)
+    info = media.probe(clip)
+    fps = media.default_fps(info)
+    width = 2 * round(info.width * height / info.height / 2)
+    edge = max(0, 2 * round((WIDE * height - width) / 4))
+    frames = media.read_frames(clip, fps, size=(width, height))
+    wide = (cv2.copyMakeBorder(f, 0, 0, edge, edge, cv2.BORDER_REFLECT) for f in frames)
+    media.write_video(path, wide, fps)
     return path
 
 
@@ -86,18 +115,24 @@ def repeated_speech(path: str, seconds: float, folder: Path) -> str:
     return str(out)
 
 
-def whole_run(video: str, speech: str, folder: Path) -> dict[str, Any]:
-    """A lip-sync in a process of its own; see ``measured_run``."""
-    command = [sys.executable, "-m", "helpers.measure.bench", video, speech, str(folder)]
+def whole_run(video: str, speech: str, folder: Path, **values: Any) -> dict[str, Any]:
+    """A lip-sync in a process of its own; see ``measured_run``, and the process's seconds."""
+    given = [f"{name}={value}" for name, value in values.items()]
+    command = [sys.executable, "-m", "helpers.measure.bench", video, speech, str(folder), *given]
+    started = time.perf_counter()
     done = subprocess.run(command, capture_output=True, text=True, cwd=ROOT, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
+    taken = time.perf_counter() - started
+    return json.loads(done.stdout.splitlines()[-1]) | dict(process_s=round(taken, 2))
 
 
-def measured_run(video: str, speech: str, folder: str) -> dict[str, Any]:
-    """A lip-sync in this process: seconds, frames a second, peak memory in MB, seconds by stage."""
-    p = params.build(
-        video=video, audio=speech, run_dir=folder, checkpoint="compact", allow_no_face="true"
-    )
+def measured_run(video: str, speech: str, folder: str, *given: str) -> dict[str, Any]:
+    """A lip-sync in this process, compact unless ``given`` says another ``checkpoint=``.
+
+    Seconds, frames a second, CPU seconds and peak memory in MB of the process, seconds by stage.
+    """
+    values = dict(checkpoint="compact", allow_no_face="true")
+    values |= dict(pair.split("=", 1) for pair in given)
+    p = params.build(video=video, audio=speech, run_dir=folder, **values)
     started = time.perf_counter()
     record = run.lipsync(p)
     seconds = time.perf_counter() - started
@@ -111,6 +146,7 @@ def measured_run(video: str, speech: str, folder: str) -> dict[str, Any]:
         seconds=round(seconds, 2),
         frames_per_s=round(frames / seconds, 1),
         times_real_time=round(clip_seconds / seconds, 2),
+        cpu_s=round(sum(os.times()[:4]), 2),
         peak_mb=round(kilobytes / 1024),
         stages=record["seconds"],
     )

@@ -35,7 +35,8 @@ def restorer_times(video: str) -> dict[str, float]:
     """
     from spandrel.architectures.GFPGAN import GFPGAN
 
-    frame, points = first_face(video)
+    frame, found = first_face(video)
+    points = found[5:].reshape(5, 2).astype(np.float64)
     place = [frame], [points], [square_matrix(points, FACE_SIZE)], [0]
 
     def measure(**values: Any) -> float:
@@ -55,12 +56,12 @@ def restorer_times(video: str) -> dict[str, float]:
 
 
 def first_face(video: str) -> tuple[np.ndarray, np.ndarray]:
-    """The first frame of a clip and its face's landmarks ``float64 (5, 2)``. Raises NoFaceError."""
+    """The first frame of a clip and its face's detection ``(15,)``. Raises NoFaceError."""
     frame = next(media.read_frames(video, media.default_fps(media.probe(video))))
     found = detect_in_frame(frame)
     if not len(found):
         raise NoFaceError(f"{video}: no face in the first frame; give a clip that starts with one")
-    return frame, found[0, 5:].reshape(5, 2).astype(np.float64)
+    return frame, found[0]
 
 
 def reference_times(

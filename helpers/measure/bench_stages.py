@@ -18,7 +18,7 @@ from ..engines.compact import draw_maps
 from ..engines.lend import donor_mouths, with_donor_mouth
 from ..engines.load import load_engine
 from ..engines.upstream import draw_pictures
-from ..face.detect import detect_faces
+from ..face.between import detect_clip
 from ..face.square import FACE_SIZE
 from ..networks.codes import CODE_SIZE
 from ..networks.compact import CompactWav2Lip
@@ -34,6 +34,7 @@ from ..sound.mel import MEL_WINDOW, N_MELS
 SPEECH_SECONDS = 10
 BENCH_FRAMES = 100  # of the clip
 BENCH_BATCH = 16  # faces, as in a run
+BATCH_SIZES = (1, 4, 16, 64)
 REPEATS = 3
 
 Times = dict[str, Any]  # milliseconds a frame by stage, and how they were measured
@@ -53,7 +54,7 @@ def milliseconds(work: Callable[[], Any], items: int, repeats: int = REPEATS) ->
 
 
 def stages(video: str, speech: str) -> Times:
-    """Milliseconds a frame of each stage alone, and of both networks at batch 16."""
+    """Milliseconds a frame of each stage alone, and of both networks at batch 16; see ``Times``."""
     p = params.build(
         video=video, audio=speech, length="shortest", checkpoint="compact", allow_no_face="true"
     )
@@ -73,29 +74,27 @@ def stages(video: str, speech: str) -> Times:
 
 def reading_times(video: str, plan: Plan, frames: list[np.ndarray]) -> Times:
     """Decoding and detecting."""
-    few = frames[:BENCH_BATCH]
 
     def decode() -> None:
         for _ in media.read_frames(video, plan.fps, 0, len(frames)):
             pass
 
     def detect() -> None:
-        for _ in detect_faces(few):
+        for _ in detect_clip(((frame, 0) for frame in frames), plan.fps):
             pass
 
     return dict(
         decode=milliseconds(decode, len(frames), 1),
-        detect=milliseconds(detect, len(few), 1),
+        detect=milliseconds(detect, len(frames), 1),
     )
 
 
 def network_times(engine: Engine, p: Params) -> Times:
-    """Both networks; upstream's with random weights, for speed needs no training."""
+    """Both networks."""
     device = choose_device("auto")
     fastest = choose_precision("auto", device)
     compact = cast(CompactWav2Lip, engine.net)
-    upstream = Wav2Lip().eval().requires_grad_(False).to(device)
-    upstream = upstream.to(memory_format=torch.channels_last)
+    upstream = random_upstream(device)
 
     shape = (BENCH_BATCH, FACE_SIZE, FACE_SIZE, 3)
     faces = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
@@ -123,6 +122,33 @@ def network_times(engine: Engine, p: Params) -> Times:
         upstream_fastest=draw_upstream(fastest),
         fastest_precision=str(fastest).removeprefix("torch."),
     )
+
+
+def batch_times() -> dict[str, dict[str, float]]:
+    """Milliseconds a face of both networks, one pass each, by the size of the batch."""
+    device = choose_device("auto")
+    fastest = choose_precision("auto", device)
+    compact = cast(CompactWav2Lip, checkpoints.load(checkpoints.locate("compact").path)).to(device)
+    upstream = random_upstream(device)
+
+    def draw(count: int) -> dict[str, float]:
+        faces = np.zeros((count, FACE_SIZE, FACE_SIZE, 3), np.uint8)
+        windows = np.zeros((count, N_MELS, MEL_WINDOW), np.float32)
+        batch = MouthBatch(faces=faces, sound=np.zeros((count, CODE_SIZE), np.float32))
+        return dict(
+            compact=milliseconds(lambda: draw_maps(compact, batch, fastest, 1), count, 1),
+            upstream=milliseconds(
+                lambda: draw_pictures(upstream, windows, faces, fastest), count, 1
+            ),
+        )
+
+    return {str(count): draw(count) for count in BATCH_SIZES}
+
+
+def random_upstream(device: torch.device) -> Wav2Lip:
+    """Upstream's network with random weights, for speed needs no training."""
+    net = Wav2Lip().eval().requires_grad_(False).to(device)
+    return net.to(memory_format=torch.channels_last)
 
 
 def frame_times(video: str, plan: Plan, engine: Engine) -> Times:

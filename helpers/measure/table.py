@@ -5,6 +5,7 @@ A figure of a generated clip means little alone: read it beside the source's.
 
 from __future__ import annotations
 
+import functools
 import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -81,7 +82,10 @@ def rows_of(clips: list[Clip]) -> list[dict[str, Any]]:
 
 
 def read_fresh(run_dir: str | Path) -> dict[str, Any]:
-    """The record of a run. Raises RunError if it has no result that is up to date."""
+    """The record of a run.
+
+    Raises RunError if it has no result that is up to date, or if the clip is another by now.
+    """
     record = run.read(run_dir)
     if not record["results"] and record["stale"]:
         raise RunError(out_of_date(run_dir, record["stale"]))
@@ -90,6 +94,8 @@ def read_fresh(run_dir: str | Path) -> dict[str, Any]:
         raise RunError(
             f"{run_dir} has no finished video yet; run notebook 02 with this run_dir first"
         )
+
+    run.check_unchanged(record, ["video"])
     return record
 
 
@@ -142,7 +148,7 @@ def videos(
     streams = {SOURCE: source_pictures(plan, source, start, stop)}
     for name, result in record["results"].items():
         streams[name] = media.read_frames(result["path"], plan.fps, start, stop)
-    return streams
+    return {name: media.prefetch(frames) for name, frames in streams.items()}
 
 
 def sample(clips: list[Clip], streams: dict[str, Iterator[np.ndarray]], plan: Plan) -> None:
@@ -190,6 +196,13 @@ def flicker_curves(run_dir: str | Path) -> dict[str, np.ndarray]:
     Over the start of the longest run of one face. Returns ``float32 (plan.frames,)`` by video, NaN
     where nothing was measured. Raises RunError as ``measure_run`` does.
     """
+    record = read_fresh(run_dir)
+    return _curves(Path(run_dir), *(result["sha256"] for result in record["results"].values()))
+
+
+@functools.lru_cache(1)  # the notebook shows them, then the report
+def _curves(run_dir: Path, *made: str) -> dict[str, np.ndarray]:
+    """The curves of a run whose results have these hashes."""
     record = read_fresh(run_dir)
     plan = read_plan(run_dir).layers[0]
     first, count = longest_track(plan)

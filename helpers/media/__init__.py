@@ -1,25 +1,30 @@
 """Video, sound and pictures, through ffmpeg."""
 
 from .audio import SAMPLE_RATE, read_audio
+from .encoders import choose_codec
 from .ffmpeg import ffmpeg_exe, file_url, partial_path
 from .info import MediaInfo, default_fps, frame_count
 from .paths import local_path
-from .prefetch import prefetch
+from .prefetch import map_ahead, prefetch
 from .probing import probe
-from .read import read_frames, read_indexed
+from .read import read_frames, read_indexed, read_whole
 from .view import View
-from .write import join_videos, mux, write_video
+from .write import COMMENT, Codec, cut_sound, mux, write_video
 
 __all__ = [
+    "COMMENT",
     "SAMPLE_RATE",
+    "Codec",
     "MediaInfo",
     "View",
+    "choose_codec",
+    "cut_sound",
     "default_fps",
     "ffmpeg_exe",
     "file_url",
     "frame_count",
-    "join_videos",
     "local_path",
+    "map_ahead",
     "mux",
     "partial_path",
     "prefetch",
@@ -27,5 +32,6 @@ __all__ = [
     "read_audio",
     "read_frames",
     "read_indexed",
+    "read_whole",
     "write_video",
 ]

@@ -7,11 +7,13 @@ import math
 import os
 import re
 import subprocess
+import tempfile
 
 import numpy as np
 
 from ..errors import InputError
-from .ffmpeg import ffmpeg_command, input_args, warn
+from ..limits import SECONDS
+from .ffmpeg import check_ended, ffmpeg_command, input_args, run_ffmpeg, warn
 from .info import MediaInfo
 from .probing import probe
 
@@ -19,6 +21,7 @@ SAMPLE_RATE = 16000  # Hz, of every waveform in this library
 SILENT = -60.0  # dB of full scale: a track with no louder sample is silent
 CANCELLED = 0.1  # of the channels' power, that a mix must keep
 PHASE_SECONDS = 300  # s, of the beginning, that phases are looked at in
+CLEANED = 1 << 20  # samples looked at together
 IN_TIME = "aresample=async=1:first_pts=0"  # sound that starts late gets silence before it
 
 
@@ -37,11 +40,19 @@ def read_audio(path: str | os.PathLike, rate: int = SAMPLE_RATE) -> np.ndarray:
     if wave.size == 0:
         raise InputError(f"{info.path}: the sound track is empty or cannot be decoded")
 
+    if wave.size > rate * max(info.duration, SECONDS):
+        raise InputError(f"{info.path}: the sound does not end where it says; cut or convert it")
+
     if info.channels != "mono" and _cancels(info, track, rate, wave):
         left, right = _decode(info, track, rate, 2).T
         wave = (left - right) * np.float32(0.5**0.5)
 
-    return np.clip(wave, -1.0, 1.0)
+    return np.clip(wave, -1.0, 1.0, out=wave)
+
+
+def _longest(info: MediaInfo) -> str:
+    """Seconds of sound that are decoded at most, over what a file says and what is usual."""
+    return f"{1 + max(info.duration, SECONDS):.0f}"
 
 
 def _cancels(info: MediaInfo, track: int, rate: int, mix: np.ndarray) -> bool:
@@ -76,10 +87,11 @@ def _loud_track(info: MediaInfo, _mtime: int, _size: int) -> int:
 
 def _loudest(info: MediaInfo, track: int) -> float:
     """Level of a track's loudest sample in dB of full scale."""
-    found = subprocess.run(
+    found = run_ffmpeg(
         ffmpeg_command(*input_args(info.path))
-        + ["-map", f"0:a:{track}", "-af", "volumedetect", "-f", "null", "-"],
-        capture_output=True,
+        + ["-map", f"0:a:{track}", "-t", _longest(info)]
+        + ["-af", "volumedetect", "-f", "null", "-"],
+        info.path,
     )
     level = re.search(rb"max_volume: (-?[\d.]+) dB", found.stderr)
     return float(level[1]) if level else -math.inf
@@ -87,14 +99,21 @@ def _loudest(info: MediaInfo, track: int) -> float:
 
 def _decode(info: MediaInfo, track: int, rate: int, channels: int, *more: str) -> np.ndarray:
     """A track in step with the pictures, ``float32 (samples, channels)``; NaN is 0."""
-    done = subprocess.run(
+    command = (
         ffmpeg_command("-v", "error", *input_args(info.path))
         + ["-map", f"0:a:{track}", "-af", IN_TIME, "-ac", str(channels), "-ar", str(rate)]
-        + [*more, "-f", "f32le", "pipe:1"],
-        capture_output=True,
+        + ["-t", _longest(info), *more, "-f", "f32le", "pipe:1"]
     )
-    wave = np.frombuffer(done.stdout, "<f4").reshape(-1, channels)
-    wave = np.nan_to_num(wave, nan=0.0, posinf=0.0, neginf=0.0)
+    with tempfile.TemporaryFile() as decoded:  # a pipe's pieces would need the memory twice
+        done = subprocess.run(command, stdout=decoded, stderr=subprocess.DEVNULL)
+        check_ended(done.returncode, info.path)
+        decoded.seek(0)
+        wave = np.fromfile(decoded, "<f4").reshape(-1, channels)
+
+    for first in range(0, len(wave), CLEANED):
+        part = wave[first : first + CLEANED]
+        np.nan_to_num(part, copy=False, nan=0.0, posinf=0.0, neginf=0.0)
+
     shift = round(info.sound_shift * rate)
     if shift > 0 and len(wave):
         return np.pad(wave, ((shift, 0), (0, 0)))

@@ -10,13 +10,16 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import imageio_ffmpeg
 
 from ..errors import MediaError
+from ..limits import MOST_PIXELS
 
 # Demuxers of files that name other files, here or in the network, to be opened in their place.
-REFERRING = {"concat", "dash", "hls", "imf", "rtsp", "sdp", "vapoursynth", "avisynth", "vobsub"}
+REFERRING = {"avisynth", "concat", "dash", "hls", "imf", "rtsp", "sdp", "svg_pipe"}
+REFERRING |= {"vapoursynth", "vobsub"}
 
 
 @functools.cache
@@ -46,7 +49,23 @@ def ffmpeg_command(*args: str, overwrite: bool = False) -> list[str]:
 def input_args(path: str | os.PathLike) -> list[str]:
     """ffmpeg's arguments to read a user's file, and no other that the file may name."""
     trusted = ["-protocol_whitelist", "file", "-format_whitelist", _trusted_demuxers()]
-    return [*trusted, "-i", file_url(path)]
+    return [*trusted, "-max_pixels", str(MOST_PIXELS), "-i", file_url(path)]
+
+
+def run_ffmpeg(command: list[str], path: str | os.PathLike, **options: Any) -> Any:
+    """Run a command that reads ``path`` to its end; a CompletedProcess. Raises MediaError."""
+    done = subprocess.run(command, capture_output=True, **options)
+    check_ended(done.returncode, path)
+    return done
+
+
+def check_ended(status: int, path: str | os.PathLike) -> None:
+    """Raises MediaError if ffmpeg was killed or fell over, so that what it gave is not all."""
+    if status < 0:
+        raise MediaError(
+            f"ffmpeg was killed (signal {-status}) while it read {path};"
+            " is there too little memory? Run again"
+        )
 
 
 def file_url(path: str | os.PathLike) -> str:
@@ -66,6 +85,15 @@ def partial_path(path: str | os.PathLike) -> Path:
     return path.with_name(f"{path.stem}.part{path.suffix}")
 
 
+def fresh_part(path: str | os.PathLike) -> Path:
+    """``partial_path`` with nothing there: an ffmpeg that outlived its killed run may still write
+    to a file of that name, and a link may lead elsewhere.
+    """
+    part = partial_path(path)
+    part.unlink(missing_ok=True)
+    return part
+
+
 def give_up(part: Path, path: str | os.PathLike, stderr: str) -> None:
     """Remove what was written. Raises OSError for a full disk, MediaError for all else."""
     part.unlink(missing_ok=True)
@@ -78,7 +106,7 @@ def give_up(part: Path, path: str | os.PathLike, stderr: str) -> None:
 
 def write_file(path: str | os.PathLike, *args: str) -> None:
     """Run ffmpeg with ``path`` as its output, under a temporary name until it is complete."""
-    part = partial_path(path)
+    part = fresh_part(path)
     done = subprocess.run(
         [*ffmpeg_command("-v", "error", overwrite=True), *args, file_url(part)],
         capture_output=True,

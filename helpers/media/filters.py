@@ -15,6 +15,7 @@ HD_COLUMNS = 1280
 
 # Without these swscale takes 1.2 levels off every colour, and colours run into one another.
 EXACT = "flags=bicubic+accurate_rnd+full_chroma_int"
+IN_PLANES = "gbrp,format=rgb24"  # the same numbers as rgb24 at once, in half the time
 DEINTERLACE = "bwdif=mode=send_frame:deint=interlaced"
 ON_WHITE = (
     "split[picture][copy];[copy]lutrgb=r=255:g=255:b=255:a=255[white];"
@@ -76,7 +77,7 @@ def _even(width: int, height: int) -> tuple[int, int]:
     return width + width % 2, height + height % 2
 
 
-def _rgb(info: MediaInfo, form: str = "rgb24") -> str:
+def _rgb(info: MediaInfo, form: str = IN_PLANES) -> str:
     """Filters that make RGB of what is stored."""
     on_side = info.rotation % 180
     columns = info.height if on_side else info.width

@@ -3,23 +3,44 @@
 from __future__ import annotations
 
 import re
-import subprocess
+import warnings
 
 import cv2
 import numpy as np
 
 from ..errors import InputError
-from .ffmpeg import ffmpeg_command, input_args
+from ..limits import MOST_PIXELS, check_pixels
+from .ffmpeg import ffmpeg_command, input_args, run_ffmpeg
 
 WHITE = 255  # behind what is transparent
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif")  # of stills, not sequences
 
 
 def is_picture(path: str) -> bool:
-    if cv2.haveImageReader(path):
-        return cv2.imcount(path) == 1
+    try:
+        if cv2.haveImageReader(path):
+            return cv2.imcount(path) == 1
+    except cv2.error:  # a format that this OpenCV knows but does not read
+        return False
 
     return _is_heif(path)
+
+
+def _check_stated_size(path: str) -> None:
+    """Raises InputError if a picture says that it is too large, before it is decoded."""
+    from PIL import Image, UnidentifiedImageError
+
+    try:
+        with warnings.catch_warnings(action="ignore"), Image.open(path) as image:
+            width, height = image.size
+    except Image.DecompressionBombError:
+        raise InputError(
+            f"{path} says that it has more than {MOST_PIXELS} pixels; make it smaller"
+        ) from None
+    except (UnidentifiedImageError, OSError, ValueError, OverflowError):
+        raise _undecodable(path) from None
+
+    check_pixels(path, width, height, MOST_PIXELS)
 
 
 def _is_heif(path: str) -> bool:
@@ -36,11 +57,16 @@ def read_picture(path: str) -> np.ndarray:
     if not cv2.haveImageReader(path):
         return _read_heif(path)
 
-    image = cv2.imread(path, cv2.IMREAD_COLOR_RGB)
+    _check_stated_size(path)
+    try:
+        image = cv2.imread(path, cv2.IMREAD_COLOR_RGB)
+        stored = cv2.imread(path, cv2.IMREAD_UNCHANGED)
+    except cv2.error:
+        image = stored = None
+
     if image is None:
         raise _undecodable(path)
 
-    stored = cv2.imread(path, cv2.IMREAD_UNCHANGED)
     if stored is None or stored.ndim < 3 or stored.shape[2] < 4:
         return image
 
@@ -57,9 +83,9 @@ def _on_white(stored: np.ndarray) -> np.ndarray:
 
 def _read_heif(path: str) -> np.ndarray:
     """A HEIF photo, stored as one picture or as a grid of tiles that ffmpeg puts together."""
-    dump = subprocess.run(
+    dump = run_ffmpeg(
         ffmpeg_command(*input_args(path), "-frames:v", "1", "-c:v", "png", "-f", "image2pipe", "-"),
-        capture_output=True,
+        path,
     )
     png = np.frombuffer(dump.stdout, np.uint8)
     image = cv2.imdecode(png, cv2.IMREAD_COLOR_RGB) if png.size else None

@@ -9,7 +9,7 @@ import subprocess
 from fractions import Fraction
 
 from ..errors import InputError
-from .ffmpeg import ffmpeg_command, input_args, warn
+from .ffmpeg import ffmpeg_command, input_args, run_ffmpeg, warn
 from .info import MediaInfo
 from .packets import Listing, list_packets, sound_delay
 from .paths import require_file
@@ -62,7 +62,7 @@ def _probe(path: str, _mtime: int, _size: int) -> MediaInfo:
 def _look(path: str, *output: str, decoder: str = "") -> subprocess.CompletedProcess:
     choice = ["-c:v", decoder] if decoder else []
     command = ffmpeg_command(*choice, *input_args(path), *output)
-    return subprocess.run(command, capture_output=True, text=True, errors="replace")
+    return run_ffmpeg(command, path, text=True, errors="replace")
 
 
 def _stated_duration(dump: str) -> float:

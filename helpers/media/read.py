@@ -19,7 +19,8 @@ import cv2
 import numpy as np
 
 from ..errors import InputError
-from .ffmpeg import ffmpeg_command, input_args, warn
+from ..limits import check_held
+from .ffmpeg import check_ended, ffmpeg_command, input_args, warn
 from .filters import keeps_filters, picture_filters
 from .info import MediaInfo, frame_count
 from .picture import read_picture
@@ -94,12 +95,13 @@ def _stream(
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
         try:
             frame = None
-            buffer = bytearray(width * height * 3)
+            buffer = np.empty((height, width, 3), np.uint8)
             while _read_exactly(process.stdout, buffer):
-                frame = np.frombuffer(buffer, np.uint8).reshape(height, width, 3)
+                frame = buffer
                 yield frame
-                buffer = bytearray(width * height * 3)
+                buffer = np.empty_like(frame)
 
+            check_ended(process.wait(), info.path)
             if frame is None and start == 0:
                 log.seek(0)
                 detail = log.read().decode(errors="replace").strip().splitlines()
@@ -135,8 +137,8 @@ def _decode_command(
     ]
 
 
-def _read_exactly(pipe: Any, buffer: bytearray) -> bool:
-    view = memoryview(buffer)
+def _read_exactly(pipe: Any, buffer: np.ndarray) -> bool:
+    view = buffer.data.cast("B")
     while view:
         got = pipe.readinto(view)
         if not got:
@@ -144,6 +146,16 @@ def _read_exactly(pipe: Any, buffer: bytearray) -> bool:
 
         view = view[got:]
     return True
+
+
+def read_whole(path: str | os.PathLike, fps: Fraction) -> list[np.ndarray]:
+    """All frames of a video at a constant rate, in memory.
+
+    Raises InputError if that is too much, or nothing can be read.
+    """
+    info = probe(path)
+    check_held(info, frame_count(info, fps))
+    return list(read_frames(path, fps))
 
 
 def read_indexed(

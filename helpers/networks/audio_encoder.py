@@ -95,6 +95,11 @@ def sinusoids(count: int) -> torch.Tensor:
     return torch.cat((angles.sin(), angles.cos()), dim=1)
 
 
+def embedding_count(wave: np.ndarray) -> int:
+    """How many embeddings a 16 kHz waveform has."""
+    return max(1, -(-len(wave) * EMBEDDINGS_PER_SECOND // media.SAMPLE_RATE))
+
+
 @torch.inference_mode()
 def embed(
     net: AudioEncoder, wave: np.ndarray, loudness: float | None = None
@@ -108,7 +113,7 @@ def embed(
     device = net.conv1.weight.device
     top = loudest(wave)
     gain = 0.0 if loudness is None else min(loudness - top, MOST_GAIN)
-    total = max(1, -(-len(wave) * EMBEDDINGS_PER_SECOND // media.SAMPLE_RATE))
+    total = embedding_count(wave)
     done = 0
     while done < total:
         first = max(0, done - EDGE)

@@ -94,7 +94,8 @@ def _keep_freed_memory() -> None:
         except AttributeError:  # another C library
             return
 
-        trim_threshold, top_pad, mmap_max = -1, -2, -4
+        trim_threshold, top_pad, mmap_max, arena_max = -1, -2, -4, -8
+        mallopt(arena_max, 1)
         mallopt(mmap_max, 0)
         mallopt(trim_threshold, 1 << 30)
         mallopt(top_pad, 64 << 20)

@@ -10,8 +10,9 @@ from scipy.ndimage import gaussian_filter1d
 from torch import nn
 from torch.nn import functional as F
 
-from .audio_encoder import EMBEDDINGS_PER_SECOND, AudioEncoder, embed
-from .codes import READ_REACH, TAPS
+from ..timing import Progress, silent
+from .audio_encoder import EMBEDDINGS_PER_SECOND, AudioEncoder, embed, embedding_count
+from .codes import CODE_SIZE, READ_REACH, TAPS
 from .compact import CompactWav2Lip
 
 NEUTRAL_LIMIT = 3.0  # length of a person's neutral code
@@ -23,6 +24,7 @@ SPREAD = 3.2  # of codes in speech, root of the sum of variances: faces 2.4, dra
 MOST_STRETCH = 2.0
 LOUDNESS = 1.8  # log10 power of the loudest band in what GRID's speakers say, from 1.4 to 2.2
 ENCODE_BATCH = 256  # faces encoded at once
+BLOCK = 4096  # moments looked up at once
 
 
 def to_pixels(net: nn.Module, faces: np.ndarray) -> torch.Tensor:
@@ -42,8 +44,35 @@ def encode_speech(
     wave: np.ndarray,
     moments: np.ndarray,
     activity: np.ndarray | None = None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """Mouth codes ``float32 (K, 8)`` that a 16 kHz waveform asks for at ``moments`` ``(K,)`` in s.
+
+    ``read_speech``, then ``codes_at``.
+    """
+    return codes_at(net, read_speech(net, encoder, wave, progress), moments, activity)
+
+
+@torch.inference_mode()
+def read_speech(
+    net: CompactWav2Lip, encoder: AudioEncoder, wave: np.ndarray, progress: Progress = silent
+) -> np.ndarray:
+    """What each tap of the readout makes of each embedding of a waveform: ``(11, T, 8)``."""
+    total = embedding_count(wave)
+    taps = np.empty((TAPS, total, CODE_SIZE), np.float32)
+    done = 0
+    for part in embed(encoder, wave, LOUDNESS):
+        taps[:, done : done + len(part)] = net.readout(part).transpose(0, 1).cpu().numpy()
+        done += len(part)
+        progress("sound", done, total)
+
+    return taps
+
+
+def codes_at(
+    net: CompactWav2Lip, taps: np.ndarray, moments: np.ndarray, activity: np.ndarray | None = None
+) -> np.ndarray:
+    """Mouth codes ``float32 (K, 8)`` at ``moments`` ``(K,)`` in s, by ``taps`` of ``read_speech``.
 
     Each recording's are less their mean over speech, which is the voice's and the microphone's, as
     faces' codes are less their person's, and stretched to spread as people's do: what is told by a
@@ -53,8 +82,8 @@ def encode_speech(
     if activity is None:
         activity = np.ones(len(moments), np.float32)
 
-    parts = torch.cat([net.readout(part) for part in embed(encoder, wave, LOUDNESS)])
-    codes = _around(parts.transpose(0, 1).cpu().numpy(), moments).sum(axis=0)
+    blocks = np.split(moments, range(BLOCK, len(moments), BLOCK))
+    codes = np.concatenate([_around(taps, block).sum(axis=0) for block in blocks])
     if len(moments) > 1:
         step = (moments[-1] - moments[0]) / (len(moments) - 1)
         codes = gaussian_filter1d(codes, SMOOTH_S / step, axis=0)

@@ -26,6 +26,7 @@ GROUPS = {
         "device",
     ),
     "Result": ("fps", "length", "fill", "output_size", "fit", "crf"),
+    "Limits": ("max_pixels", "max_duration", "max_faces"),
     "Restoration": (
         "restorer",
         "restorer_checkpoint",
@@ -34,6 +35,7 @@ GROUPS = {
         "steady",
         "restore_unsynced",
     ),
+    "Mark": ("mark", "label", "consent", "sign_cert", "sign_key"),
     "Weights": ("fetch", "accept_licences"),
     "Training": ("clips", "steps"),
 }

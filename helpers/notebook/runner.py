@@ -22,7 +22,7 @@ from .start import NOTEBOOKS_FOLDER as FOLDER, PLACE
 __all__ = ["FOLDER", "PapermillExecutionError", "execute", "refresh", "run_all"]
 
 COLOURS = r"\x1b\[[0-9;]*m"  # of a terminal
-QUIET = ["--IPKernelApp.log_level=40"]  # errors only
+QUIET = ["--IPKernelApp.log_level=50"]  # what fails in a cell comes back from it
 
 
 def run_all(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fractions import Fraction
+from functools import cached_property
 from typing import NamedTuple
 
 import numpy as np
@@ -11,14 +13,18 @@ from ..face.square import FACE_SIZE, square_matrix, square_side
 from ..face.track import FaceTrack
 from ..networks.compact import CompactWav2Lip
 from ..networks.encode import (
+    codes_at,
     encode_faces,
-    encode_speech,
     frame_moments,
     is_talking,
+    read_speech,
     with_opening,
 )
 from ..networks.sync_expert import SyncExpert
+from ..sound.mel import mel_windows
+from ..timing import Progress, silent
 from .selection import (
+    EMPHASIS,
     MOST_DONORS,
     Donors,
     Wanted,
@@ -29,7 +35,7 @@ from .selection import (
     own_offset,
     ring_vectors,
     select_donors,
-    wanted_codes,
+    speech_scores,
 )
 from .speech import Speech, audio_encoder_for
 
@@ -47,16 +53,25 @@ class Candidates(NamedTuple):
     fps: Fraction
 
 
-class OwnSound(NamedTuple):
-    """A clip's own sound, and who judges whose it is.
+@dataclass(frozen=True)
+class OwnSound:
+    """A clip's own sound, which ``net`` reads, and who judges whose it is.
 
-    wave: 16 kHz; windows ``(S, 80, 16)``: of the mel; activity ``(S,)``: 1 speech to 0 pause.
+    wave: 16 kHz; mel ``(80, M)``; starts ``(S,)``: of each frame's window; activity ``(S,)``: 1
+    speech to 0 pause.
     """
 
+    net: CompactWav2Lip
     wave: np.ndarray
-    windows: np.ndarray
+    mel: np.ndarray
+    starts: np.ndarray
     activity: np.ndarray
     expert: SyncExpert | None
+
+    @cached_property
+    def taps(self) -> np.ndarray:
+        """Of ``read_speech``: heard once, whoever speaks."""
+        return read_speech(self.net, audio_encoder_for(self.net), self.wave)
 
 
 def donor_count(scale: float, landmarks: np.ndarray) -> int:
@@ -79,19 +94,20 @@ def choose_donors(
     numbers: np.ndarray,
     shown: np.ndarray,
     sound: OwnSound | None,
+    progress: Progress = silent,
 ) -> np.ndarray:
     """The source frame that lends its mouth to each of the output frames ``numbers``, ``int (n,)``.
 
     ``shown`` ``(n,)``: their source frames. -1 throughout if nobody talks in the clip.
     """
     codes = encode_faces(net, candidates.squares)
-    spoken = spoken_codes(net, candidates, sound)
+    spoken, speaks = spoken_codes(net, candidates, sound)
     if spoken is None and not is_talking(codes):
         return np.full(len(numbers), -1)
 
     landmarks = candidates.track.landmarks
     lips = lip_vectors(candidates.squares)
-    wanted = wanted_codes(with_opening(net, speech.target_codes), speech.activity)
+    wanted = EMPHASIS * speech_scores(with_opening(net, speech.target_codes), speech.activity)
     path = select_donors(
         Wanted(
             codes=wanted[numbers],
@@ -99,12 +115,13 @@ def choose_donors(
             speech=speech.activity[numbers],
         ),
         Donors(
-            codes=donor_codes(with_opening(net, codes), lips, spoken),
+            codes=donor_codes(with_opening(net, codes), lips, spoken, speaks),
             lips=lips,
             poses=face_poses(landmarks[candidates.frames]),
             rings=ring_vectors(candidates.squares, landmarks[candidates.frames]),
             openness=openness(codes, speech.target_codes, speech.activity),
         ),
+        progress,
     )
 
     return candidates.frames[path]
@@ -112,20 +129,22 @@ def choose_donors(
 
 def spoken_codes(
     net: CompactWav2Lip, candidates: Candidates, sound: OwnSound | None
-) -> np.ndarray | None:
-    """What the clip's own sound asks of each mouth, ``(K, 9)``; None if it is not theirs."""
-    if sound is None:
-        return None
+) -> tuple[np.ndarray | None, np.ndarray]:
+    """What the clip's own sound asks of each mouth, ``(K, 9)``, and its activity ``(K,)``.
 
+    None, and activity throughout, if it is not theirs.
+    """
     frames = candidates.frames
     fps = candidates.fps
-    early = own_offset(sound.expert, candidates.squares, sound.windows[frames], fps)
-    if early is None:
-        return None
+    early = None
+    if sound:
+        windows = mel_windows(sound.mel, sound.starts[frames])
+        early = own_offset(sound.expert, candidates.squares, windows, fps)
+    if sound is None or early is None:
+        return None, np.ones(len(frames), np.float32)
 
-    count = len(sound.windows)
+    count = len(sound.starts)
     in_time = np.clip(frames + early, 0, count - 1)
     moments = frame_moments(count, fps)[in_time]
     activity = sound.activity[in_time]
-    codes = encode_speech(net, audio_encoder_for(net), sound.wave, moments, activity)
-    return with_opening(net, codes)
+    return with_opening(net, codes_at(net, sound.taps, moments, activity)), activity

@@ -10,6 +10,7 @@ import numpy as np
 from .. import media, parsing
 from ..errors import InputError, NoFaceError
 from ..face.track import FaceTrack, unusable_reason
+from ..limits import check_faces, check_pixels
 from ..media import MediaInfo
 from ..params import Params
 from ..timing import Progress, StageTimes, silent
@@ -61,11 +62,19 @@ def make_plan(
         found, tracks = follow_faces(p, video, shape, followed, used, progress)
 
     with times.stage("sound"):
-        speech = hear_speech(p, wave, count, shape.fps, engine)
+        speech = hear_speech(p, wave, count, shape.fps, engine, progress)
+        progress("sound", 1, 1)
 
     with times.stage("mouths"):
         tracks, donors = look_at_mouths(
-            p, info, shape, source, tracks=tracks, speech=speech, engine=engine
+            p,
+            info,
+            shape,
+            source,
+            tracks=tracks,
+            speech=speech,
+            engine=engine,
+            progress=progress,
         )
 
     plan = Plan(
@@ -96,7 +105,14 @@ def result_shape(p: Params, info: MediaInfo) -> Shape:
     view = source_view(p)
     source_size = view.size(info)
     size, place = parsing.output_geometry(p.output_size, p.fit, *source_size)
+    check_pixels(f"the result of output_size={p.output_size}", *size, p.max_pixels)
     fps = parsing.frame_rate(p.fps) or media.default_fps(info)
+    if fps > parsing.FRAME_RATES[1]:
+        raise InputError(
+            f"{info.path} shows {float(fps):g} frames a second, {parsing.FRAME_RATES[1]} at most"
+            " are made; give a lower rate, such as fps=25"
+        )
+
     return Shape(fps, view, source_size, size, place)
 
 
@@ -108,6 +124,7 @@ def follow_faces(
     Raises NoFaceError if none of the ``used`` ones has a face (unless ``allow_no_face``).
     """
     found, shot = find_faces(p, video, shape.fps, followed, progress)
+    check_faces(video, max(map(len, found)), p.max_faces)
     tracks = choose_faces(p, found, shot, shape.fps, shape.source_size, used)
     if not p.allow_no_face:
         require_face(p, video, tracks, found[:used])
@@ -115,13 +132,16 @@ def follow_faces(
     return found, tracks
 
 
-def hear_speech(p: Params, wave: np.ndarray, count: int, fps: Fraction, engine: Engine) -> Speech:
+def hear_speech(
+    p: Params, wave: np.ndarray, count: int, fps: Fraction, engine: Engine, progress: Progress
+) -> Speech:
     """The speech of ``count`` output frames, with target codes if the engine has mouth codes."""
     alignment = engine.alignment if p.mel_alignment == "auto" else p.mel_alignment
-    speech = plan_speech(wave, count, fps, alignment, p)
-    if not engine.code_network:
+    speech = plan_speech(wave, count, fps, alignment, p, progress)
+    net = engine.code_network
+    if not net:
         return speech
-    return with_target_codes(speech, wave, fps, engine.code_network, p.audio_offset_ms)
+    return with_target_codes(speech, wave, fps, net, p.audio_offset_ms, progress)
 
 
 def look_at_mouths(
@@ -133,6 +153,7 @@ def look_at_mouths(
     tracks: list[FaceTrack],
     speech: Speech,
     engine: Engine,
+    progress: Progress,
 ) -> tuple[list[FaceTrack], np.ndarray]:
     """The tracks with their mouths, and donors ``int32 (tracks, N)``, as ``plan_mouths``."""
     if not engine.code_network:
@@ -142,7 +163,7 @@ def look_at_mouths(
     clip = Clip(info.path, shape.fps, shape.view, source, scale)
     lend = p.own_mouths and info.kind == "video"
 
-    return plan_mouths(clip, tracks, speech, engine.code_network, lend)
+    return plan_mouths(clip, tracks, speech, engine.code_network, lend, progress)
 
 
 def output_frames(p: Params, info: MediaInfo, samples: int, fps: Fraction) -> int:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import zipfile
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, fields, replace
 from fractions import Fraction
@@ -13,6 +14,8 @@ from typing import Any
 import numpy as np
 
 from .. import media
+from ..checkpoints.loading import check_archive
+from ..errors import RunError
 from ..face.track import FaceTrack, select_faces
 from ..params import Params
 from .speech import Speech
@@ -134,6 +137,7 @@ class Plan:
         return plans
 
 
+UNREADABLE = (OSError, LookupError, ValueError, TypeError, MemoryError, zipfile.BadZipFile)
 OWN_ARRAYS = ("source", "detections", "donors")
 SIZES = ("source_size", "size", "place")
 
@@ -151,8 +155,18 @@ def save_plan(plan: Plan, path: str | os.PathLike) -> None:
 
 
 def load_plan(path: str | os.PathLike) -> Plan:
-    """The plan that ``save_plan`` wrote."""
-    with np.load(Path(path)) as data:
+    """The plan that ``save_plan`` wrote. Raises RunError for any other file."""
+    try:
+        check_archive(path)
+        return _read_plan(Path(path))
+    except UNREADABLE:
+        raise RunError(
+            f"{path} is damaged or no plan of this version; remove it and run again"
+        ) from None
+
+
+def _read_plan(path: Path) -> Plan:
+    with np.load(path, allow_pickle=False) as data:
         faces = {f.name: data[f"face.{f.name}"] for f in fields(FaceTrack)}
         tracks = [
             FaceTrack(**{name: rows[k] for name, rows in faces.items()})

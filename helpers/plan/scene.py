@@ -5,18 +5,20 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from fractions import Fraction
+from itertools import tee
 
 import cv2
 import numpy as np
 
 from .. import media, parsing
+from ..face.between import detect_clip
 from ..face.boxes import scale_detections
-from ..face.detect import DETECT_LONG_SIDE, box_detection, detect_faces
+from ..face.detect import DETECT_LONG_SIDE, box_detection
 from ..face.track import (
     COVER_FRAMES,
     FaceTrack,
-    find_shots,
     select_faces,
+    shot_numbers,
     yields_to_moving,
 )
 from ..networks.devices import choose_device
@@ -24,6 +26,7 @@ from ..params import Params
 from ..timing import Progress, counted, silent
 
 THUMBNAIL = 32  # px, of the pictures that cuts are found on
+READ_AHEAD = 16  # small frames
 
 
 def source_frames(count: int, available: int, fill: str) -> np.ndarray:
@@ -61,12 +64,22 @@ def detection_size(width: int, height: int) -> tuple[int, int]:
     return max(2, round(width * scale)), max(2, round(height * scale))
 
 
-def small_frames(video: str, fps: Fraction, stop: int, view: media.View) -> Iterator[np.ndarray]:
-    """The first ``stop`` frames of a video, in the size of ``detection_size``."""
+def small_frames(
+    video: str, fps: Fraction, stop: int, view: media.View
+) -> Iterator[tuple[np.ndarray, int]]:
+    """The first ``stop`` frames of a video, in the size of ``detection_size``, and their shots."""
     full = view.size(media.probe(video))
     size = detection_size(*full)
     scaled = None if size == full else size
-    return media.prefetch(media.read_frames(video, fps, 0, stop, scaled, view))
+    frames = media.prefetch(media.read_frames(video, fps, 0, stop, scaled, view), READ_AHEAD)
+    shown, looked_at = tee(frames)
+    yield from zip(shown, shot_numbers(map(thumbnail, looked_at)), strict=True)
+
+
+def thumbnail(frame: np.ndarray) -> np.ndarray:
+    """The grey picture ``(32, 32)`` that cuts are found on."""
+    small = cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
+    return cv2.cvtColor(small, cv2.COLOR_RGB2GRAY)
 
 
 def find_faces(
@@ -76,16 +89,15 @@ def find_faces(
     info = media.probe(video)
     view = source_view(p)
     width, height = view.size(info)
-    is_image = info.kind == "image"
-    thumbnails: list[np.ndarray] = []
+    copies = stop if info.kind == "image" else 1
+    shots: list[int] = []
 
-    def noted() -> Iterator[np.ndarray]:
-        count = 1 if is_image else stop
+    def noted() -> Iterator[tuple[np.ndarray, int]]:
+        count = stop // copies
         frames = small_frames(video, fps, count, view)
-        for frame in counted(frames, progress, "faces", count):
-            small = cv2.resize(frame, (THUMBNAIL, THUMBNAIL), interpolation=cv2.INTER_AREA)
-            thumbnails.append(cv2.cvtColor(small, cv2.COLOR_RGB2GRAY))
-            yield frame
+        for frame, shot in counted(frames, progress, "faces", count):
+            shots.append(shot)
+            yield frame, shot
 
     box = parsing.rectangle("box", p.box)
     if box:
@@ -96,14 +108,10 @@ def find_faces(
         size = detection_size(width, height)
         found = [
             scale_detections(rows, width / size[0], height / size[1])
-            for rows in detect_faces(noted(), p.detector, device)
+            for rows in detect_clip(noted(), fps, p.detector, device)
         ]
 
-    if is_image:
-        found = found * stop
-        thumbnails = thumbnails * stop
-
-    return found, find_shots(thumbnails)
+    return found * copies, np.array(shots * copies, np.int32)
 
 
 def choose_faces(

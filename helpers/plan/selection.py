@@ -13,12 +13,12 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from scipy.ndimage import gaussian_filter1d
 
 from ..face.mask import mouth_ring
 from ..face.square import FACE_SIZE, square_matrix
 from ..networks.codes import LIP_COLUMNS, LIP_ROWS, MOUTH_COLUMNS, MOUTH_ROWS
 from ..networks.sync_expert import SYNC_FRAMES, SyncExpert, sync_score, sync_similarity
+from ..timing import Progress, silent
 
 MOST_DONORS = 500  # frames of a track that may lend, from its first on
 LOOK_AHEAD = 8.0  # s of the source, even where the sound is shorter
@@ -30,19 +30,19 @@ SYNC_COSINE = 0.25  # the sync expert's scores from which on a sound is the mout
 SYNC_CONFIDENCE = 0.1
 
 # reading lips
-SMOOTH_FRAMES = 1.0  # standard deviation over which audio codes are smoothed in time
 LIP_BLUR = 1.1  # px of the 96 px square, standard deviation
 LIP_COMPONENTS = 10  # principal components of the lips' pixels
 RIDGE = 0.3
 
 # costs
+EMPHASIS = 1.5  # of what the sound asks for: what is read from it is shy
 OPENING_WEIGHT = 20.0  # of how far the lips part, beside each number of the code
 POSE_COST = 0.04  # of a square pixel that a face looks another way, in the 96 px square
 RING_COST = 0.5  # of the square distance of two faces' surroundings of the mouth
 NEAR_SHARE = 0.25  # of the donors, whose pose is as good as the same
 OPEN_COST = 1.0  # in a pause, of how open a mouth is
-CUT_COST = 0.3  # of any cut
-JOIN_COST = 3.0  # of what jumps at a cut
+CUT_COST = 0.5  # of any cut
+JOIN_COST = 5.0  # of what jumps at a cut
 SEARCH_BLOCK = 1000  # frames searched at once
 
 
@@ -71,8 +71,19 @@ class Donors(NamedTuple):
     openness: np.ndarray
 
 
-def _standard(values: np.ndarray) -> np.ndarray:
-    return (values - values.mean(axis=0)) / (values.std(axis=0) + 1e-6)
+def while_speaking(speech: np.ndarray) -> np.ndarray:
+    """Where ``speech`` ``(N,)``, 1 to 0, is more than pause, ``bool (N,)``; else everywhere."""
+    spoken = speech > 0.5
+    return spoken if spoken.sum() > 1 else np.ones_like(spoken)
+
+
+def speech_scores(values: np.ndarray, speech: np.ndarray) -> np.ndarray:
+    """Values ``(N, n)`` less their mean over speech, by their spread there, same shape.
+
+    So two recordings can be compared, however long each of them pauses.
+    """
+    spoken = values[while_speaking(speech)]
+    return (values - spoken.mean(axis=0)) / (spoken.std(axis=0) + 1e-6)
 
 
 def lip_vectors(squares: np.ndarray) -> np.ndarray:
@@ -137,39 +148,31 @@ def own_offset(
     return int(found["offset"]) * step if is_own else None
 
 
-def donor_codes(codes: np.ndarray, lips: np.ndarray, spoken: np.ndarray | None) -> np.ndarray:
-    """How each donor's mouth stands among its person's: ``(K, 9)`` of mean 0 and spread 1.
+def donor_codes(
+    codes: np.ndarray, lips: np.ndarray, spoken: np.ndarray | None, speech: np.ndarray
+) -> np.ndarray:
+    """How each donor's mouth stands among its person's: ``(K, 9)``, ``speech_scores``.
 
-    ``codes`` ``(K, 9)`` are face codes, ``lips`` of ``lip_vectors``, ``spoken`` ``(K, 9)`` the
-    audio codes of the donors' own sound, if it is known: a ridge regression then learns from them
-    to read this very person's lips. Of both readings a mean counts, in which the face code's weighs
-    as much as it is like the audio code (correlation): under a moustache it tells little.
+    ``codes`` ``(K, 9)`` are face codes, ``lips`` of ``lip_vectors``, ``speech`` ``(K,)`` is 1 where
+    the person speaks, ``spoken`` ``(K, 9)`` the audio codes of the donors' own sound, if it is
+    known: a ridge regression then learns from them to read this very person's lips. Of both
+    readings a mean counts, in which the face code's weighs as much as it is like the audio code
+    (correlation): under a moustache it tells little.
     """
-    face_scores = _standard(codes)
+    face_scores = speech_scores(codes, speech)
     if spoken is None:
         return face_scores
 
     parts = np.linalg.svd(lips - lips.mean(axis=0), full_matrices=False)[0][:, :LIP_COMPONENTS]
-    views = _standard(np.hstack([codes, parts]))
-    wanted = gaussian_filter1d(spoken, SMOOTH_FRAMES, axis=0)
-    wanted -= wanted.mean(axis=0)
+    views = speech_scores(np.hstack([codes, parts]), speech)
+    heard = speech_scores(spoken, speech)
 
     ridge = RIDGE * len(views) * np.eye(views.shape[1])
-    weights = np.linalg.solve(views.T @ views + ridge, views.T @ wanted)
-    read = _standard(views @ weights)
-    alike = (face_scores * _standard(wanted)).mean(axis=0).clip(0)
+    weights = np.linalg.solve(views.T @ views + ridge, views.T @ heard)
+    read = speech_scores(views @ weights, speech)
+    alike = (face_scores * heard)[while_speaking(speech)].mean(axis=0).clip(0)
 
     return (alike * face_scores + read) / (alike + 1)
-
-
-def wanted_codes(codes: np.ndarray, speech: np.ndarray) -> np.ndarray:
-    """Audio codes ``(N, 9)`` of a whole recording in units of ``donor_codes``.
-
-    Less their mean over speech, by their spread there; ``speech`` ``(N,)``, 1 speech to 0 pause.
-    """
-    steady = gaussian_filter1d(codes, SMOOTH_FRAMES, axis=0)
-    spoken = steady[speech > 0.5] if (speech > 0.5).sum() > 1 else steady
-    return (steady - spoken.mean(axis=0)) / (spoken.std(axis=0) + 1e-6)
 
 
 def openness(codes: np.ndarray, audio_codes: np.ndarray, speech: np.ndarray) -> np.ndarray:
@@ -231,7 +234,7 @@ def viterbi(costs: np.ndarray, cuts: np.ndarray) -> list[int]:
     return path[::-1]
 
 
-def select_donors(wanted: Wanted, donors: Donors) -> np.ndarray:
+def select_donors(wanted: Wanted, donors: Donors, progress: Progress = silent) -> np.ndarray:
     """Which of K donors each of N frames takes its mouth from: ``int (N,)``.
 
     Each of the code's eight numbers counts once, how far the lips part, which is last,
@@ -250,5 +253,6 @@ def select_donors(wanted: Wanted, donors: Donors) -> np.ndarray:
         if path:
             costs[0] += cuts[path[-1]]
         path += viterbi(costs, cuts)
+        progress("donors", len(path), len(wanted.codes))
 
     return np.array(path)

@@ -26,10 +26,11 @@ class Restorer(Protocol):
     """A restorer with the parameters of a run.
 
     ``parameters`` are the names of those that its pixels depend on. ``region``, "mouth" or "face",
-    is what it changes.
+    is what it changes. One that ``needs_memory`` works on one batch at a time.
     """
 
     parameters: ClassVar[tuple[str, ...]]
+    needs_memory: bool
     region: str
 
     def __init__(self, p: Params) -> None:

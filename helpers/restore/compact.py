@@ -30,6 +30,7 @@ class CompactRestoration:
     """The bundled network on squares of up to 192 px; see ``base.Restorer``."""
 
     parameters: ClassVar[tuple[str, ...]] = ("strength", "region", "steady")
+    needs_memory = False
 
     def __init__(self, p: Params):
         device = choose_device(p.device)

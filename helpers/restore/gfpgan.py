@@ -47,6 +47,7 @@ class GfpganRestoration:
     """GFPGAN's network on the aligned face; see ``base.Restorer``. Crop matrices are not used."""
 
     parameters: ClassVar[tuple[str, ...]] = ("strength", "region", "steady")
+    needs_memory = True
 
     def __init__(self, p: Params):
         device = choose_device(p.device)

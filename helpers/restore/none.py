@@ -16,6 +16,7 @@ class NoRestoration:
     """Leaves the frames alone; see ``base.Restorer``."""
 
     parameters: ClassVar[tuple[str, ...]] = ()
+    needs_memory = False
 
     def __init__(self, p: Params):
         self.region = p.region

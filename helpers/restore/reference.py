@@ -34,6 +34,7 @@ class ReferenceRestoration:
     """
 
     parameters: ClassVar[tuple[str, ...]] = ("strength",)
+    needs_memory = True
     region = "face"
 
     def __init__(self, p: Params):

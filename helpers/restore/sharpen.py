@@ -23,6 +23,7 @@ class SharpenRestoration:
     """Unsharp mask on the lower face; see ``base.Restorer``."""
 
     parameters: ClassVar[tuple[str, ...]] = ("strength",)
+    needs_memory = False
     region = "mouth"
 
     def __init__(self, p: Params):

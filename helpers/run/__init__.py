@@ -1,7 +1,7 @@
 """A run: its folder, its frames, its results."""
 
 from .files import check, writing
-from .folder import SAMPLE_FILES, inputs, open_folder
+from .folder import SAMPLE_FILES, check_unchanged, inputs, open_folder
 from .keys import NO_INFLUENCE
 from .lock import locked
 from .prepare import prepare, with_run
@@ -38,6 +38,7 @@ __all__ = [
     "TABLE",
     "UNFINISHED",
     "check",
+    "check_unchanged",
     "continuous_runs",
     "frames_of",
     "inputs",

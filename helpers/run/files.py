@@ -38,6 +38,14 @@ def _note_file(run_dir: str | os.PathLike, name: str, digest: str | None) -> Non
     change(run_dir, files=stored(run_dir)["files"] | {name: digest})
 
 
+def remove(run_dir: str | os.PathLike, name: str) -> None:
+    """Remove a file if the run made it."""
+    if is_of_run(run_dir, name):
+        Path(run_dir, name).unlink()
+        files = stored(run_dir)["files"]
+        change(run_dir, files={other: files[other] for other in files if other != name})
+
+
 def check(run_dir: str | os.PathLike, *names: str) -> None:
     """Raises RunError if a file of one of these names is there that the run did not make."""
     for name in names:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import os
 import platform
+from collections.abc import Sequence
 from dataclasses import asdict
 from fractions import Fraction
 from importlib import metadata
@@ -23,6 +24,7 @@ import cv2
 
 from .. import __version__, checkpoints, media
 from ..errors import RunError
+from ..limits import check_file
 from ..params import SAMPLE, Params
 from .files import check, check_input
 from .lock import locked
@@ -58,7 +60,7 @@ def open_folder(p: Params, save: bool = True) -> Record:
     be written, is in use, belongs to other inputs or holds files of the user under names that the
     run needs, or if an input is such a file itself.
     """
-    described = {name: _describe(path) for name, path in inputs(p).items()}
+    described = {name: _describe(path, p) for name, path in inputs(p).items()}
     if not save:
         return _checked(p, described)
 
@@ -69,10 +71,37 @@ def open_folder(p: Params, save: bool = True) -> Record:
         return record
 
 
-def _describe(path: str) -> dict[str, Any]:
-    info = asdict(media.probe(path))
-    facts = {name: str(v) if isinstance(v, Fraction) else v for name, v in info.items()}
-    return facts | dict(bytes=os.path.getsize(path), sha256=checkpoints.sha256(path))
+def check_unchanged(
+    record: Record, names: Sequence[str] = tuple(SAMPLE_FILES), at_a_glance: bool = False
+) -> None:
+    """Raises RunError if an input is no longer what the record says: its SHA-256 is compared.
+
+    ``at_a_glance``: only if its size or time of change is another.
+    """
+    for name in names:
+        facts = record["inputs"][name]
+        path = facts["path"]
+        if os.path.isfile(path):
+            stat = os.stat(path)
+            same = (stat.st_size, stat.st_mtime_ns) == (facts["bytes"], facts.get("mtime_ns"))
+            if (at_a_glance and same) or checkpoints.sha256(path) == facts["sha256"]:
+                continue
+
+        raise RunError(
+            f"{name}={path} was changed or removed since the run began;"
+            " put it back, or choose a new run_dir for the new one"
+        )
+
+
+def _describe(path: str, p: Params) -> dict[str, Any]:
+    info = media.probe(path)
+    check_file(info, p.max_pixels, p.max_duration)
+    values = asdict(info).items()
+    facts = {name: str(v) if isinstance(v, Fraction) else v for name, v in values}
+    stat = os.stat(path)
+    return facts | dict(
+        bytes=stat.st_size, mtime_ns=stat.st_mtime_ns, sha256=checkpoints.sha256(path)
+    )
 
 
 def _checked(p: Params, described: dict[str, dict]) -> Record:

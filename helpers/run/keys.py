@@ -25,6 +25,10 @@ NO_INFLUENCE = (
     "accept_licences",
     "clips",
     "steps",
+    "max_pixels",
+    "max_duration",
+    "max_faces",
+    "sign_key",
 )
 # parameters of the restoration alone
 RESTORE_ONLY = (
@@ -36,7 +40,19 @@ RESTORE_ONLY = (
     "strength",
 )
 # parameters that the plan does not ask for
-RENDER_ONLY = ("blend", "passes", "pads", "batch_size", "precision", "crf")
+RENDER_ONLY = (
+    "blend",
+    "passes",
+    "pads",
+    "batch_size",
+    "precision",
+    "crf",
+    "encoder",
+    "mark",
+    "label",
+    "consent",
+    "sign_cert",
+)
 
 PACKAGES = Path(__file__).resolve().parent.parent
 DECIDING = (
@@ -50,9 +66,10 @@ DECIDING = (
     "engines",
     "restore",
     "run/render.py",
+    "run/label.py",
 )
 # weights that a plan asks besides the engine's own
-PLANNING = ("whisper-base-2blocks", "sync-compact")
+PLANNING = ("whisper-base-2blocks", "sync-compact", "silero-vad")
 
 
 @functools.cache

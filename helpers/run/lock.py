@@ -11,7 +11,7 @@ from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..errors import RunError
-from .record import UNFINISHED
+from .record import UNFINISHED, refuse_links
 
 try:
     import fcntl
@@ -45,6 +45,7 @@ def locked(run_dir: str | os.PathLike) -> Iterator[None]:
         try:
             _make(Path(folder), cleaning)
             _take(folder, cleaning)
+            refuse_links(folder)
             _note_holder(Path(folder, UNFINISHED, HOLDER), cleaning)
         except OSError as error:
             raise RunError(
@@ -96,6 +97,7 @@ def _note_holder(path: Path, cleaning: ExitStack) -> None:
     now = datetime.datetime.now().astimezone().isoformat(" ", "seconds")
     path.parent.mkdir(exist_ok=True)
     cleaning.callback(_remove_if_empty, path.parent)
+    path.unlink(missing_ok=True)
     path.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}")
     cleaning.callback(path.unlink, missing_ok=True)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 from contextlib import nullcontext
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from ..checkpoints import Found
 from ..engines.base import Engine
 from ..engines.load import load_engine
 from ..errors import RunError
-from ..params import Params
+from ..params import FIELDS, Params, build
 from ..plan.make import make_plan
 from ..plan.plan import Plan, load_plan, save_plan
 from ..timing import Progress, silent
@@ -118,8 +118,8 @@ def with_run(p: Params) -> Params:
             " run notebook 02 with this run_dir first"
         )
 
-    names = {f.name for f in fields(p)}
-    earlier = Params(**{k: v for k, v in record["parameters"].items() if k in names})
+    values = record["parameters"].items()
+    earlier = build(**{name: value for name, value in values if name in FIELDS})
     inputs = {name: facts["path"] for name, facts in record["inputs"].items()}
     restoring = {name: getattr(p, name) for name in RESTORE_ONLY}
 

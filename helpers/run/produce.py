@@ -9,6 +9,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -17,7 +18,7 @@ import numpy as np
 
 from .. import media
 from ..engines.base import Engine
-from ..errors import MediaError, disk_full_told
+from ..errors import MediaError, RunError, Stopped, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
 from ..pool import Pool
@@ -25,8 +26,10 @@ from ..restore.base import describe_restorer, make_restorer
 from ..storage import is_address
 from ..timing import Progress, StageTimes, silent
 from .files import is_of_run, writing
+from .folder import check_unchanged
 from .keys import code_fingerprint
 from .lock import locked
+from .marking import check_signer, comment, mark, write_beside
 from .prepare import prepare, with_run
 from .record import OUTPUTS, UNFINISHED, Record, change, digest, read, stored
 from .remote import Order, segments_of
@@ -43,6 +46,7 @@ def lipsync(p: Params, progress: Progress = silent, workers: Pool | None = None)
     With ``workers`` they render the segments, else this process does.
     """
     with locked(p.run_dir), disk_full_told(p.run_dir):
+        check_signer(p)
         prepared = prepare(p, progress=progress)
         return _produce(replace(p, restorer="none"), "lipsync", *prepared, progress, workers)
 
@@ -54,6 +58,7 @@ def restore(p: Params, progress: Progress = silent, workers: Pool | None = None)
     """
     p = with_run(p)
     with locked(p.run_dir), disk_full_told(p.run_dir):
+        check_signer(p)
         prepared = prepare(p, progress=progress)
         return _produce(p, "restored", *prepared, progress, workers)
 
@@ -75,6 +80,7 @@ class Step:
     record: Record
     plan: Plan
     engine: Engine
+    codec: media.Codec | None
     key: str
     progress: Progress
     workers: Pool | None
@@ -97,8 +103,9 @@ def _produce(
     """One result, if it is not there already."""
     started = time.perf_counter()
     restorer = describe_restorer(p)
-    key = digest([record["render_key"], restorer])
-    step = Step(p, record, plan, engine, key, progress, workers, StageTimes())
+    codec = media.choose_codec(p.encoder, p.crf)
+    key = digest([record["render_key"], restorer, codec])
+    step = Step(p, record, plan, engine, codec, key, progress, workers, StageTimes())
     output = Path(p.run_dir, OUTPUTS[name])
 
     there = record["results"].get(name, {})
@@ -116,7 +123,8 @@ def _produce(
     step.progress("finish", 1, 1)
 
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    facts |= restorer | dict(render_key=record["render_key"], key=key, made=now)
+    hardware = dict(codec=codec.args) if codec else {}
+    facts |= restorer | hardware | dict(render_key=record["render_key"], key=key, made=now)
     seconds = step.times.rounded(time.perf_counter() - started)
     before = stored(p.run_dir)
     change(
@@ -128,18 +136,39 @@ def _produce(
     return read(p.run_dir)
 
 
+def _check_inputs(step: Step, at_a_glance: bool = False) -> None:
+    """Raises RunError if the inputs changed meanwhile; segments are not kept then."""
+    try:
+        check_unchanged(step.record, at_a_glance=at_a_glance)
+    except RunError:
+        shutil.rmtree(step.folder)
+        raise
+
+
 def _render_segments(step: Step) -> None:
-    """Render what is missing of the segments in the step's folder."""
-    missing = [
+    """Render what is missing of the segments in the step's folder. Raises Stopped."""
+    missing = _missing(step)
+    try:
+        if step.workers:
+            _render_by_workers(step, missing, step.workers)
+        else:
+            _render_here(step, missing)
+    except KeyboardInterrupt:
+        total = step.plan.frames
+        done = total - _count(_missing(step))
+        raise Stopped(f"stopped at {done} of {total} frames; run again to go on") from None
+
+
+def _missing(step: Step) -> list[Segment]:
+    return [
         (start, stop)
         for start, stop in _segments(step.plan.frames, step.p.batch_size)
         if not _segment_path(step.folder, start).exists()
     ]
 
-    if step.workers:
-        _render_by_workers(step, missing, step.workers)
-    else:
-        _render_here(step, missing)
+
+def _count(segments: list[Segment]) -> int:
+    return sum(stop - start for start, stop in segments)
 
 
 def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> None:
@@ -147,19 +176,21 @@ def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> Non
     order = Order(
         p=step.p,
         plan=step.plan,
+        codec=step.codec,
         video=step.p.video if is_address(step.p.video) else video["path"],
         video_sha256=video["sha256"],
         weights_sha256=step.record["weights"]["sha256"],
         code=code_fingerprint(),
     )
 
-    done = step.plan.frames - sum(stop - start for start, stop in missing)
+    done = step.plan.frames - _count(missing)
     for number, rendered in segments_of(order, missing, workers):
         start, stop = missing[number]
         path = _segment_path(step.folder, start)
         part = path.with_suffix(".part")
         part.write_bytes(rendered)
         os.replace(part, path)
+        _check_inputs(step, at_a_glance=True)
         done += stop - start
         step.progress("draw", done, step.plan.frames)
 
@@ -168,17 +199,20 @@ def _render_here(step: Step, missing: list[Segment]) -> None:
     plan = step.plan
     video = step.record["inputs"]["video"]["path"]
     restorer = None if step.p.restorer == "none" else make_restorer(step.p)
-    rendered = itertools.count(plan.frames - sum(stop - start for start, stop in missing) + 1)
+    rendered = itertools.count(plan.frames - _count(missing) + 1)
 
     for start, stop, segments in _contiguous(missing):
         frames = render_frames(
             plan, video, step.engine, step.p, start, stop, restorer=restorer, times=step.times
         )
-        shown = _with_progress(frames, rendered, step)
-        for first, end in segments:
-            with step.times.stage("encode"):
-                part = itertools.islice(shown, end - first)
-                media.write_video(_segment_path(step.folder, first), part, plan.fps, step.p.crf)
+        with closing(frames):
+            shown = _with_progress(frames, rendered, step)
+            for first, end in segments:
+                with step.times.stage("encode"):
+                    part = itertools.islice(shown, end - first)
+                    path = _segment_path(step.folder, first)
+                    media.write_video(path, part, plan.fps, step.p.crf, codec=step.codec)
+                _check_inputs(step, at_a_glance=True)
 
 
 def _with_progress(
@@ -217,12 +251,12 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
     """
     plan = step.plan
     sound = step.record["inputs"]["audio"]["path"]
-    silent = step.folder / "silent.mp4"
     segments = _segments(plan.frames, step.p.batch_size)
-    media.join_videos([_segment_path(step.folder, start) for start, _ in segments], silent)
+    parts = [_segment_path(step.folder, start) for start, _ in segments]
 
     with writing(output.parent, output.name) as part:
-        media.mux(silent, sound, part, plan.duration)
+        media.mux(parts, sound, part, plan.duration, comment(step.p, step.key))
+        _check_inputs(step)
         info = media.probe(part)
         size = tuple(side + side % 2 for side in plan.size)
         wanted = (plan.frames, plan.fps, size, True)
@@ -233,6 +267,9 @@ def _finish(step: Step, output: Path) -> dict[str, Any]:
                 f"{output} came out as {found} instead of {wanted} (frames, rate, size, sound)"
             )
 
+        told = mark(step.p, step.record, plan, step.key, part)
+
+    write_beside(output, told)
     return dict(
         frames=info.frames,
         duration_s=round(info.duration, 6),

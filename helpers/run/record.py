@@ -31,12 +31,22 @@ Record = dict[str, Any]
 RECORD = "run.json"
 PLAN = "plan.npz"
 OUTPUTS = {"lipsync": "lipsync.mp4", "restored": "restored.mp4"}
+MARKS = {file: f"{file}.json" for file in OUTPUTS.values()}  # what is told beside each
 COMPARISON = "comparison.mp4"
 PAGE = "report.html"
 TABLE = "quality.json"
 EXECUTED = tuple(f"{notebook}.ipynb" for notebook in (*NOTEBOOKS, TRAINING_NOTEBOOK))
-FILES = (PLAN, *OUTPUTS.values(), COMPARISON, PAGE, TABLE, *EXECUTED)  # beside run.json
+FILES = (  # beside run.json
+    PLAN,
+    *OUTPUTS.values(),
+    *MARKS.values(),
+    COMPARISON,
+    PAGE,
+    TABLE,
+    *EXECUTED,
+)
 UNFINISHED = ".lipsync"  # the run's own folder
+PARTS = ("inputs", "results", "seconds", "files")
 
 
 def read(run_dir: str | os.PathLike) -> Record:
@@ -90,7 +100,26 @@ def stored(run_dir: str | os.PathLike) -> Record:
     if "render_key" not in record:
         raise RunError(f"{run_dir} was made by an earlier version; choose another run_dir")
 
+    if not _is_whole(record):
+        raise RunError(f"{path} is damaged; move it away or choose another run_dir")
+
     return record
+
+
+def _is_whole(record: Record) -> bool:
+    """Does a record have the parts that are read from it, in their shape?"""
+    if not all(isinstance(record.get(name), dict) for name in PARTS):
+        return False
+
+    inputs = all(_has(facts, "path", "sha256") for facts in record["inputs"].values())
+    results = all(
+        name in OUTPUTS and _has(facts, "render_key") for name, facts in record["results"].items()
+    )
+    return inputs and results
+
+
+def _has(facts: Any, *names: str) -> bool:
+    return isinstance(facts, dict) and all(isinstance(facts.get(name), str) for name in names)
 
 
 def change(run_dir: str | os.PathLike, **values: Any) -> None:
@@ -101,11 +130,24 @@ def change(run_dir: str | os.PathLike, **values: Any) -> None:
         os.replace(part, Path(run_dir, RECORD))
 
 
+def refuse_links(folder: str | os.PathLike) -> None:
+    """Raises RunError if a link in the run's own folder would lead its writing elsewhere."""
+    own = Path(folder, UNFINISHED)
+    links = [path for path in (own, *own.rglob("*")) if path.is_symlink()]
+    if links:
+        raise RunError(f"{links[0]} is a link, which no run makes; remove it")
+
+
 @contextmanager
 def unfinished(folder: str | os.PathLike, name: str) -> Iterator[Path]:
-    """A path for a file in the making; what is still there in the end is removed."""
+    """A path for a file in the making; what is still there in the end is removed.
+
+    Raises RunError if it would lie elsewhere.
+    """
+    refuse_links(folder)
     part = Path(folder, UNFINISHED, name)
     part.parent.mkdir(parents=True, exist_ok=True)
+    part.unlink(missing_ok=True)
     try:
         yield part
     finally:

@@ -34,6 +34,7 @@ class Order:
 
     p: Params
     plan: Plan
+    codec: media.Codec | None
     video: str
     video_sha256: str
     weights_sha256: str
@@ -67,7 +68,7 @@ def render_segment(first: int, stop: int, order: Order) -> bytes:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "segment.mp4")
         frames = render_frames(plan, video, engine, order.p, first, stop, restorer=restorer)
-        media.write_video(path, frames, plan.fps, order.p.crf)
+        media.write_video(path, frames, plan.fps, order.p.crf, codec=order.codec)
         return path.read_bytes()
 
 

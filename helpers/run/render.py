@@ -6,13 +6,12 @@ depend on the plan alone, not on where a range starts or what else is in it.
 
 from __future__ import annotations
 
-import itertools
-from collections.abc import Iterator, Sequence
-from concurrent.futures import Executor, ThreadPoolExecutor
+from collections.abc import Generator, Iterator, Sequence
+from contextlib import closing
 
 import numpy as np
 
-from .. import media
+from .. import media, threads
 from ..engines.base import Engine, MouthBatch
 from ..engines.lend import DonorMouth, donor_mouths, with_donor_mouth
 from ..face.mask import face_mask
@@ -22,8 +21,12 @@ from ..plan.geometry import frame_landmarks, frame_matrix, source_pictures
 from ..plan.plan import Plan
 from ..restore.base import Restorer
 from ..timing import StageTimes
+from .label import with_label
+
+DECODED_AHEAD = 8  # frames
 
 Frames = dict[int, np.ndarray]  # output frames by number
+Mouths = dict[int, dict[int, DonorMouth]]  # what re-drawn output frames may be lent, by number
 
 
 def render_frames(
@@ -36,7 +39,7 @@ def render_frames(
     *,
     restorer: Restorer | None = None,
     times: StageTimes | None = None,
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray]:
     """Finished frames start to stop; ``start`` is a multiple of the batch size.
 
     A ``restorer`` is given the re-drawn frames alone, and with ``restore_unsynced`` those of the
@@ -44,26 +47,40 @@ def render_frames(
     """
     times = StageTimes() if times is None else times
     size = p.batch_size
-    pictures = media.prefetch(source_pictures(plan, video, start, stop), depth=size)
     layers = [Layer(layer, video, start, stop) for layer in plan.layers]
     to_restore = list(plan.layers)
     if p.restore_unsynced and restorer:
         to_restore += plan.bystanders(p)
 
-    with ThreadPoolExecutor() as pool:
-        for first in range(start, stop, size):
-            numbers = range(first, min(first + size, stop))
-            with times.stage("decode"):
-                frames = dict(zip(numbers, pictures, strict=False))
+    def finish(batch: tuple[Frames, list[Mouths]]) -> tuple[Frames, StageTimes]:
+        frames, mouths = batch
+        taken = StageTimes()
+        for layer, donors in zip(layers, mouths, strict=True):
+            redraw(frames, layer.plan, donors, engine, size, taken)
 
-            for layer in layers:
-                redraw(frames, layer, engine, size, pool, times)
+        if restorer:
+            with taken.stage("restore"):
+                for plan_of_one in to_restore:
+                    restore_faces(frames, plan_of_one, restorer)
 
-            if restorer:
-                with times.stage("restore"):
-                    for plan_of_one in to_restore:
-                        restore_faces(frames, plan_of_one, restorer)
+        for n, frame in frames.items():
+            if plan.redrawn[n]:
+                frames[n] = with_label(frame, p.label)
+        return frames, taken
 
+    width, height = plan.size
+    one_by_one = restorer is not None and restorer.needs_memory
+    workers = 1 if one_by_one else threads.workers_for(3 * width * height * size)
+    batches = source_batches(layers, video, start, stop, size, times)
+    ahead = media.map_ahead(finish, batches, workers)
+    with threads.shared_by(workers), closing(ahead):
+        drawn = map(finish, batches) if one_by_one else ahead
+        while True:
+            with times.stage("draw"):
+                frames, taken = next(drawn, ({}, StageTimes()))
+            times.share_out("draw", taken)
+            if not frames:
+                return
             yield from frames.values()
 
 
@@ -81,30 +98,46 @@ class Layer:
             return self.mouths[track]
         return donor_mouths(self.plan, self.video, *self.range, track)
 
-    def mouths_for(self, numbers: Sequence[int]) -> list[dict[int, DonorMouth]]:
-        """The mouths that each output frame may be lent; those of other tracks are let go."""
+    def mouths_for(self, numbers: Sequence[int]) -> Mouths:
+        """The mouths that each re-drawn output frame may be lent, by its number.
+
+        Those of other tracks are let go.
+        """
+        numbers = [n for n in numbers if self.plan.redrawn[n]]
+        if not numbers:
+            return {}
+
         tracks = self.plan.faces.track[self.plan.source[numbers]]
         self.mouths = {track: self._mouths_of(track) for track in np.unique(tracks)}
-        return [self.mouths[track] for track in tracks]
+        return {n: self.mouths[track] for n, track in zip(numbers, tracks, strict=True)}
+
+
+def source_batches(
+    layers: list[Layer], video: str, start: int, stop: int, size: int, times: StageTimes
+) -> Iterator[tuple[Frames, list[Mouths]]]:
+    """Source frames by output frame, ``size`` at a time, and of each layer what they are lent."""
+    pictures = media.prefetch(source_pictures(layers[0].plan, video, start, stop), DECODED_AHEAD)
+    for first in range(start, stop, size):
+        numbers = range(first, min(first + size, stop))
+        with times.stage("lend"):
+            mouths = [layer.mouths_for(numbers) for layer in layers]
+        with times.stage("decode"):
+            frames = dict(zip(numbers, pictures, strict=False))
+        yield frames, mouths
 
 
 def redraw(
-    frames: Frames, layer: Layer, engine: Engine, size: int, pool: Executor, times: StageTimes
+    frames: Frames, plan: Plan, mouths: Mouths, engine: Engine, size: int, times: StageTimes
 ) -> None:
     """Lend, draw and blend the mouth of one face in a batch of ``size`` output frames."""
-    plan = layer.plan
     first = next(iter(frames))
-    numbers = [n for n in frames if plan.redrawn[n]]
+    numbers = list(mouths)
     if not numbers:
         return
 
     with times.stage("lend"):
-        donors = layer.mouths_for(numbers)
-        originals = [frames[n] for n in numbers]
-        with_mouths = pool.map(with_donor_mouth, originals, itertools.repeat(plan), numbers, donors)
-        changed = {
-            n: frame for n, frame in zip(numbers, with_mouths, strict=True) if frame is not None
-        }
+        with_mouths = {n: with_donor_mouth(frames[n], plan, n, mouths[n]) for n in numbers}
+        changed = {n: frame for n, frame in with_mouths.items() if frame is not None}
         frames.update(changed)
 
     with times.stage("crop"):

@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import functools
 
-import librosa
 import numpy as np
 import torch
 
 from .. import media
+from .filters import mel_filters
 
 N_FFT = 400  # samples: 25 ms, also the window's length
 HOP = 160  # samples: 10 ms
@@ -25,7 +25,7 @@ BLOCK = 3000  # frames looked at together
 @functools.cache
 def _filters() -> torch.Tensor:
     """Mel filter bank, ``float32 (80, 201)``."""
-    return torch.from_numpy(librosa.filters.mel(sr=media.SAMPLE_RATE, n_fft=N_FFT, n_mels=N_MELS))
+    return torch.from_numpy(mel_filters(N_FFT, N_MELS, 0, media.SAMPLE_RATE / 2))
 
 
 def _powers(wave: np.ndarray, first: int, count: int) -> torch.Tensor:

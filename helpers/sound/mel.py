@@ -10,11 +10,12 @@ from __future__ import annotations
 import functools
 from fractions import Fraction
 
-import librosa
 import numpy as np
 
 from .. import media
 from ..errors import ParameterError
+from ..timing import Progress, counted, silent
+from .filters import mel_filters
 
 PREEMPHASIS = 0.97
 N_FFT = 800  # samples: 50 ms, also the window's length
@@ -25,6 +26,7 @@ F_MIN, F_MAX = 55, 7600  # Hz
 MIN_DB, REF_DB = -100.0, 20.0
 MEL_LIMIT = 4.0
 MEL_DECIBEL = 2 * MEL_LIMIT / -MIN_DB  # mel units a decibel
+BLOCK = 1000  # columns made at once
 MEL_WINDOW = 16  # mel frames of a video frame's window: 0.2 s
 MEL_ALIGNMENTS = ("inference", "training", "centred")
 
@@ -32,32 +34,29 @@ MEL_ALIGNMENTS = ("inference", "training", "centred")
 @functools.cache
 def mel_basis() -> np.ndarray:
     """Mel filter bank, ``float32 (80, 401)``."""
-    return librosa.filters.mel(
-        sr=media.SAMPLE_RATE,
-        n_fft=N_FFT,
-        n_mels=N_MELS,
-        fmin=F_MIN,
-        fmax=F_MAX,
-    )
+    return mel_filters(N_FFT, N_MELS, F_MIN, F_MAX)
 
 
-def magnitudes(wave: np.ndarray) -> np.ndarray:
-    """|STFT| of a pre-emphasised waveform, ``(401, M)``: a column every 12.5 ms, amid its time."""
-    missing = N_FFT // 2 + 1 - len(wave)  # reflect padding needs more samples than it adds
+def magnitudes(wave: np.ndarray, first: int = 0, count: int | None = None) -> np.ndarray:
+    """|STFT| of a pre-emphasised waveform, ``(401, M)``: a column every 12.5 ms, amid its time.
+
+    ``count`` columns from ``first`` on. Before its start and after its end a recording is mirrored.
+    """
+    if count is None:
+        count = 1 + len(wave) // HOP
+    missing = N_FFT // 2 + 1 - len(wave)  # a mirror needs more samples than it adds
     if missing > 0:
         wave = np.pad(wave, (0, missing))
 
-    emphasised = wave.astype(np.float64)
-    emphasised[1:] -= PREEMPHASIS * emphasised[:-1]
-    spectrum = librosa.stft(
-        emphasised,
-        n_fft=N_FFT,
-        hop_length=HOP,
-        win_length=N_FFT,
-        pad_mode="reflect",
-    )
+    start = first * HOP - N_FFT // 2
+    last = len(wave) - 1
+    heard = last - abs(last - abs(np.arange(start, start + (count - 1) * HOP + N_FFT)))
+    before = np.where(heard > 0, wave[heard - 1], 0)
+    emphasised = wave[heard].astype(np.float64) - PREEMPHASIS * before.astype(np.float64)
 
-    return np.abs(spectrum)
+    columns = np.lib.stride_tricks.sliding_window_view(emphasised, N_FFT)[::HOP]
+    window = np.hanning(N_FFT + 1)[:-1]
+    return np.abs(np.fft.rfft(columns * window)).T
 
 
 def mel_from_magnitudes(magnitude: np.ndarray) -> np.ndarray:
@@ -70,14 +69,23 @@ def mel_from_magnitudes(magnitude: np.ndarray) -> np.ndarray:
     return np.clip(scaled, -MEL_LIMIT, MEL_LIMIT).astype(np.float32)
 
 
-def melspectrogram(wave: np.ndarray) -> np.ndarray:
+def melspectrogram(wave: np.ndarray, progress: Progress = silent) -> np.ndarray:
     """16 kHz mono waveform ``(samples,)`` -> mel ``float32 (80, M)`` in [-4, 4], M >= 16.
 
     Sound shorter than one window (0.2 s) is padded with silence; digital silence gives -4.
     """
-    missing = max(0, MEL_WINDOW * HOP - len(wave))
-    wave = np.pad(wave, (0, missing))
-    return mel_from_magnitudes(magnitudes(wave))
+    missing = MEL_WINDOW * HOP - len(wave)
+    if missing > 0:
+        wave = np.pad(wave, (0, missing))
+
+    total = 1 + len(wave) // HOP
+    mel = np.empty((N_MELS, total), np.float32)
+    firsts = range(0, total, BLOCK)
+    for first in counted(firsts, progress, "sound", len(firsts)):
+        part = magnitudes(wave, first, min(BLOCK, total - first))
+        mel[:, first : first + BLOCK] = mel_from_magnitudes(part)
+
+    return mel
 
 
 def window_starts(

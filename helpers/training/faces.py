@@ -76,7 +76,7 @@ def collect(folder: Path, out: Path) -> Index:
                 continue
 
             for pair in zip(*draw_clip(folder / clip["file"], net), strict=True):
-                np.stack(pair).tofile(file)
+                file.write(np.stack(pair).tobytes())
                 speakers.append(clip["speaker"])
                 splits.append(clip["split"] == "train")
 
@@ -89,7 +89,7 @@ def collect(folder: Path, out: Path) -> Index:
 
 def draw_clip(path: Path, net: CompactWav2Lip) -> tuple[Squares, Squares]:
     """Faces of every fifth frame of a clip, and the same drawn to its sound, or to silence."""
-    frames = list(media.read_frames(path, FPS))
+    frames = media.read_whole(path, FPS)
     codes = _clip_codes(path, len(frames), net)[::EVERY]
     frames = frames[::EVERY]
     detections = list(detect_faces(frames))

@@ -31,6 +31,7 @@ from ..networks.sync_expert import SYNC_FRAMES
 from ..params import SAMPLE, Params
 from ..sound.mel import melspectrogram
 from .voices import change_voice
+from .weights import write_whole
 
 FPS = Fraction(25)
 CROP_SIZE = 128  # px: side of a stored crop; the middle 96 are the networks' square
@@ -137,9 +138,7 @@ def read_index(path: Path, made_from: str, folder: Path) -> Index | None:
 
 
 def write_index(path: Path, index: Index) -> None:
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps(index, indent=1))
-    os.replace(part, path)
+    write_whole(path, json.dumps(index, indent=1).encode())
 
 
 def _longest_stretch(detections: list[np.ndarray], at: np.ndarray) -> np.ndarray:
@@ -169,7 +168,7 @@ def read_clip(
     """
     if not media.probe(path).has_audio:
         raise InputError("no sound")
-    frames = list(media.read_frames(path, FPS))
+    frames = media.read_whole(path, FPS)
     at = np.array(sorted({*range(0, len(frames), DETECT_EVERY), len(frames) - 1}))
     detections = list(detect_faces([frames[n] for n in at], detector))
     longest = _longest_stretch(detections, at)
@@ -259,9 +258,9 @@ def _store(clips: list[Row], results: Iterable[Arrays | str], out: Path) -> Inde
 
             crops, mels, sound = result
             in_time = mels.transpose(2, 0, 1)  # (M, voices, 80): clips follow in time
-            crops.tofile(crops_file)
-            np.ascontiguousarray(in_time).tofile(mels_file)
-            sound.tofile(sound_file)
+            crops_file.write(crops.tobytes())
+            mels_file.write(in_time.tobytes())
+            sound_file.write(sound.tobytes())
 
             starts = dict(
                 start=index["frames"], mel_start=index["mel_frames"], sound_start=index["samples"]

@@ -7,10 +7,9 @@ killed goes on as if it had not been.
 from __future__ import annotations
 
 import copy
+import io
 import json
 import math
-import os
-import pickle
 import time
 from pathlib import Path
 from typing import Any, ClassVar, Generic, TypeVar
@@ -19,10 +18,12 @@ import torch
 from torch import nn
 from torch.optim.swa_utils import get_ema_multi_avg_fn
 
+from ..checkpoints.loading import UNREADABLE, check_archive
 from ..errors import ParameterError, WeightsError
 from ..networks.devices import choose_precision
 from .config import TrainConfig
 from .draws import Draws
+from .weights import write_whole
 
 WARM_UP = 100  # steps
 LEAST_RATE = 0.02  # of the full learning rate, at the end
@@ -138,8 +139,9 @@ class Trainer(Generic[Net]):
 def load_checkpoint(path: Path) -> dict[str, Any]:
     """A checkpoint on the CPU. Raises WeightsError if it is damaged or of an earlier version."""
     try:
+        check_archive(path)
         state = torch.load(path, weights_only=True, map_location="cpu")
-    except (pickle.UnpicklingError, RuntimeError, EOFError):
+    except UNREADABLE:
         state = {}
     if "made_from" not in state:
         raise WeightsError(
@@ -204,18 +206,18 @@ class Progress:
         self.log.append(json.dumps(dict(step=self.step, seconds=seconds) | rounded))
         self.rows = []
 
-        part = self.state_path.with_suffix(".part")
         state = self.trainer.state_dict()
         state |= dict(
             step=self.step, seconds=seconds, log=self.log, made_from=self.trainer.made_from
         )
-        torch.save(state, part)
-        os.replace(part, self.state_path)
+        whole = io.BytesIO()  # torch.save does not tell a full disk from other faults
+        torch.save(state, whole)
+        write_whole(self.state_path, whole.getbuffer())
         self._write_log()
         print(self.log[-1], flush=True)
 
     def _write_log(self) -> None:
-        self.log_path.write_text("".join(line + "\n" for line in self.log))
+        write_whole(self.log_path, "".join(line + "\n" for line in self.log).encode())
 
 
 def run_training(trainer: Trainer, out: Path, config: TrainConfig) -> int:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TypeVar
 
 import torch
-from safetensors.torch import save_file
+from safetensors.torch import save
 from torch import nn
 
 from .. import checkpoints
@@ -79,12 +79,21 @@ def save_weights(net: nn.Module, path: Path, **facts: object) -> None:
 
     The file takes its name when it is complete.
     """
-    part = path.with_suffix(".part")
     state = {
         name: value.half().contiguous()
         for name, value in net.state_dict().items()
         if value.is_floating_point()
     }
 
-    save_file(state, part, metadata={name: str(value) for name, value in facts.items()})
-    os.replace(part, path)
+    write_whole(path, save(state, metadata={name: str(value) for name, value in facts.items()}))
+
+
+def write_whole(path: Path, data: bytes | memoryview) -> None:
+    """Write a file that takes its name when it is complete; nothing is left of it otherwise."""
+    part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)
+    try:
+        part.write_bytes(data)
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)

@@ -13,12 +13,12 @@ from helpers.face.smooth import moving_average
 from helpers.face.track import (
     MIN_FACE,
     FaceTrack,
-    find_shots,
     has_whole_mouth,
     select_faces,
     unusable_reason,
     yields_to_moving,
 )
+from helpers.plan.scene import small_frames
 
 FPS = Fraction(25)
 SIZE = (640, 480)  # of frames
@@ -72,11 +72,8 @@ def test_a_cut_ends_a_track_and_smoothing_stops_there():
 
 def test_cuts_are_seen(clips):
     fps = Fraction(25)
-    small = []
-    for frame in media.read_frames(clips / "cuts_noface.mp4", fps):
-        thumbnail = cv2.resize(frame, (32, 32), interpolation=cv2.INTER_AREA)
-        small.append(cv2.cvtColor(thumbnail, cv2.COLOR_RGB2GRAY))
-    cuts = np.flatnonzero(np.diff(find_shots(small))) + 1
+    frames = small_frames(str(clips / "cuts_noface.mp4"), fps, 125, media.View())
+    cuts = np.flatnonzero(np.diff([shot for _, shot in frames])) + 1
     assert cuts.tolist() == [50, 75]  # two seconds of vr_2, one of blue, two of portrait_1080
 
 

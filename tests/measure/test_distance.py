@@ -74,7 +74,7 @@ def distance_with(dubbed: Path, folder: Path, frames: list[np.ndarray], sound: P
     there = shutil.copytree(dubbed, folder / "run")
     fps = load_plan(there / run.PLAN).fps
     media.write_video(folder / "silent.mp4", iter(frames), fps, 15)
-    media.mux(folder / "silent.mp4", sound, folder / "made.mp4", SECONDS)
+    media.mux([folder / "silent.mp4"], sound, folder / "made.mp4", SECONDS)
     os.replace(folder / "made.mp4", there / run.OUTPUTS["lipsync"])
     return measure_run(there)[1]["distance"]
 

@@ -73,7 +73,7 @@ def test_the_sound_of_a_cut_clip_starts_with_its_picture(tmp_path):
     assert np.argmax(np.abs(wave) > 0.1) / 16000 < LOST_SOUND
 
     video = made_clip(tmp_path / "other.mp4", "25", 1.0)
-    media.mux(video, cut, tmp_path / "muxed.mp4", Fraction(1))
+    media.mux([video], cut, tmp_path / "muxed.mp4", Fraction(1))
     wave = media.read_audio(tmp_path / "muxed.mp4")
     assert np.argmax(np.abs(wave) > 0.1) / 16000 < LOST_SOUND
 
@@ -96,7 +96,7 @@ def test_sound_that_starts_apart_is_in_step(tmp_path, late, suffix):
     assert abs(np.argmax(np.abs(wave) > 0.1) / 16000 - beep_start) < 0.05
 
     video = made_clip(tmp_path / "other.mp4", "25", 4.0)
-    media.mux(video, clip, tmp_path / "muxed.mp4", Fraction(4))
+    media.mux([video], clip, tmp_path / "muxed.mp4", Fraction(4))
     wave = media.read_audio(tmp_path / "muxed.mp4")
     assert abs(np.argmax(np.abs(wave) > 0.1) / 16000 - beep_start) < 0.05
 

@@ -35,7 +35,7 @@ def test_a_silent_track_yields_to_the_voice(tmp_path, capsys):
     said = capsys.readouterr().err
     assert "sound track 1 is silent; track 2 is used" in said and said.count("\n") == 1
 
-    media.mux(media.probe(clip).path, clip, tmp_path / "out.mkv", Fraction(1))
+    media.mux([media.probe(clip).path], clip, tmp_path / "out.mkv", Fraction(1))
     assert likeness(media.read_audio(tmp_path / "out.mkv"), tone(1.0)) > 0.98
 
 

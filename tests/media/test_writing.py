@@ -53,8 +53,7 @@ def test_names(tmp_path, name, monkeypatch):
 
     frames = list(media.read_frames(name, Fraction(25), 0, 4))
     media.write_video("out " + name, frames, Fraction(25))
-    media.join_videos(["out " + name, "out " + name], "joined " + name)
-    media.mux("joined " + name, SAMPLE_SPEECH, "muxed " + name, Fraction(8, 25))
+    media.mux(["out " + name] * 2, SAMPLE_SPEECH, "muxed " + name, Fraction(8, 25))
     assert media.probe("muxed " + name).frames == 8
 
 
@@ -64,13 +63,15 @@ def test_join_and_mux_keep_time(tmp_path):
     for name, part in (("a", frames[:20]), ("b", frames[20:])):
         media.write_video(tmp_path / f"{name}.mp4", part, fps)
 
-    media.join_videos([tmp_path / "a.mp4", tmp_path / "b.mp4"], tmp_path / "joined.mp4")
-    media.mux(tmp_path / "joined.mp4", SAMPLE_SPEECH, tmp_path / "out.mp4", 31 / fps)
+    parts = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    media.mux(parts, SAMPLE_SPEECH, tmp_path / "out.mp4", 31 / fps)
 
     info = media.probe(tmp_path / "out.mp4")
     assert (info.frames, info.fps, info.has_audio) == (31, fps, True)
 
     whole = list(media.read_frames(tmp_path / "out.mp4", fps))
+    pieces = [frame for part in parts for frame in media.read_frames(part, fps)]
+    assert np.array_equal(whole, pieces)
     assert all(np.abs(a.astype(int) - b).mean() < 4 for a, b in zip(whole, frames, strict=True))
 
     sound = media.read_audio(tmp_path / "out.mp4")
@@ -86,5 +87,5 @@ def test_nothing_half_written_stays(tmp_path):
         media.write_video(tmp_path / "out.mp4", frames(), Fraction(25))
 
     with pytest.raises(MediaError):
-        media.join_videos([tmp_path / "missing.mp4"], tmp_path / "out.mp4")
+        media.mux([tmp_path / "missing.mp4"], SAMPLE_SPEECH, tmp_path / "out.mp4", Fraction(1))
     assert list(tmp_path.iterdir()) == []

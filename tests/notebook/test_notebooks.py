@@ -27,7 +27,7 @@ from support import (
 from helpers import checkpoints, media, params
 from helpers.errors import ParameterError
 from helpers.measure.bench import bench
-from helpers.notebook import colab, runner
+from helpers.notebook import cells, colab, runner
 
 ALL = [*params.NOTEBOOKS, params.TRAINING_NOTEBOOK]
 TALKING = params.SAMPLE / "talking.mp4"
@@ -70,7 +70,7 @@ def test_notebook_files_are_clean(notebook):
     code = [c for c in document.cells if c.cell_type == "code"]
     assert not any(c.outputs or c.execution_count for c in code)
     tagged = [c for c in document.cells if "parameters" in c.metadata.get("tags", [])]
-    assert [c.source for c in tagged] == [params.parameter_cell(notebook)]
+    assert [c.source for c in tagged] == [cells.parameter_cell(notebook)]
     lessons = [c.source.splitlines() for c in code if c not in tagged]
     assert max(map(len, lessons)) <= 25
     assert max(len(line) for lines in lessons for line in lines) <= 100
@@ -320,9 +320,12 @@ def test_colab_brings_files_and_offers_results(tmp_path, monkeypatch):
 def test_bench_measures_every_stage(tmp_path):
     video = made_clip(tmp_path / "clip.mkv", "25", 0.6)
     speech = write_wave(tmp_path / "s.wav", tone(0.6))
-    result = bench(video, speech, (0.4,))
-    assert all(v > 0 for v in result["ms_a_frame_alone"].values() if isinstance(v, float))
+    result = bench(video, speech, (0.4,), heights=(120,))
+    alone = result["ms_a_frame_alone"]["120"]
+    assert all(v > 0 for v in alone.values() if isinstance(v, float))
     run_ = result["runs"][0]
+    assert run_["process_s"] > run_["seconds"] and run_["cpu_s"] > 0
+    assert set(result["ms_a_face_by_batch"]["16"]) == {"compact", "upstream"}
     assert run_["frames"] == 10 and run_["peak_mb"] > 100 and run_["stages"]["lipsync"]["all"] > 0
     assert set(result["ratios"]) == {
         "whole_to_summed_stages",

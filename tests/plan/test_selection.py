@@ -10,7 +10,14 @@ from helpers import checkpoints, media, params
 from helpers.engines.load import load_engine
 from helpers.face.square import crop_square, square_matrix
 from helpers.plan.make import make_plan
-from helpers.plan.selection import Donors, Wanted, _standard, donor_codes, own_offset, select_donors
+from helpers.plan.selection import (
+    Donors,
+    Wanted,
+    donor_codes,
+    own_offset,
+    select_donors,
+    speech_scores,
+)
 from helpers.sound.mel import mel_windows
 
 RNG = np.random.default_rng(0)
@@ -68,13 +75,27 @@ def test_cuts_poses_and_pauses_cost():
 def test_a_person_is_read_by_what_is_heard():
     """Eyes that see noise: the pixels are read all the same, as their own sound teaches."""
     true = np.cumsum(RNG.normal(size=(300, 8)), axis=0)
-    true = _standard(true)
+    throughout = np.ones(len(true))
+    true = speech_scores(true, throughout)
     lips = (true @ RNG.normal(size=(8, 60))).astype(np.float32)
     codes = RNG.normal(size=(300, 8))
     heard = true + 0.5 * RNG.normal(size=true.shape)
     right = lambda known: np.mean([np.corrcoef(known[:, k], true[:, k])[0, 1] for k in range(8)])  # noqa: E731
-    assert abs(right(donor_codes(codes, lips, None))) < 0.2
-    assert right(donor_codes(codes, lips, heard)) > 0.6
+    assert abs(right(donor_codes(codes, lips, None, throughout))) < 0.2
+    assert right(donor_codes(codes, lips, heard, throughout)) > 0.6
+
+
+def test_scores_do_not_depend_on_how_long_a_recording_pauses():
+    codes = RNG.normal(size=(100, 9)) * 2 + 5
+    speech = np.ones(100)
+    scores = speech_scores(codes, speech)
+    np.testing.assert_allclose(scores.std(axis=0), 1, rtol=1e-4)
+
+    shut = np.full((60, 9), -4.0)
+    longer = speech_scores(np.vstack([codes, shut]), np.append(speech, np.zeros(60)))
+    np.testing.assert_allclose(longer[:100], scores)
+    assert (longer[100:] < scores.min(axis=0)).all()
+    assert np.isfinite(speech_scores(codes, 0 * speech)).all()  # nobody speaks: all counts
 
 
 def test_own_sound_is_known(clips):

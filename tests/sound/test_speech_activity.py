@@ -7,7 +7,8 @@ import pytest
 from support import SAMPLE_SPEECH, tone
 
 from helpers import media
-from helpers.sound.speech import QUIET, quieten_pauses, speech_activity
+from helpers.plan.speech import speech_activity
+from helpers.sound.speech import QUIET, quieten_pauses
 
 
 def test_a_pause_in_real_speech_is_found():

@@ -2,6 +2,7 @@
 as HTML.
 """
 
+from .bench import bench_figure
 from .canvas import strip
 from .faces import contact_sheet, hard_faces, smoothing, timeline
 from .network import mask_view, network_input, network_view, own_mouths, seam
@@ -23,6 +24,7 @@ __all__ = [
     "alignments",
     "augmentation",
     "before_after",
+    "bench_figure",
     "changes_table",
     "contact_sheet",
     "difference_pairs",
