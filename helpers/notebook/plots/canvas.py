@@ -21,6 +21,10 @@ MARK_COLOUR = "#4dd4f7"  # on a mel or a face
 LANDMARK_COLOUR = "#e8590c"
 FACES_COLOURS = (FACE_COLOUR, LANDMARK_COLOUR, "#3b5bdb", "#9c36b5")
 
+BESIDE: dict[str, Any] = dict(
+    loc="upper left", bbox_to_anchor=(1, 1), frameon=False
+)  # place of a legend
+
 
 def strip(pictures: Sequence[np.ndarray], titles: Sequence[str], rows: int = 1) -> Figure:
     """Pictures ``(H, W, 3)`` or ``(H, W)`` in a grid, row by row, with a title each."""
