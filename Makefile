@@ -3,11 +3,14 @@
 # make fast        the part of it that takes less than two minutes
 # make lint        ruff, and notebooks without outputs
 # make types       mypy on helpers/
+# make app         the app, as a page in the browser
 # make lab         JupyterLab in the environment
 # make cluster     a Dask scheduler and two workers, for --scheduler tcp://127.0.0.1:8786
 # make judge       MediaPipe in an environment of its own, .venv-judge, for the command judge
 # make reference   the gfpgan package and NIQE (Python < 3.13)
 # make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
+# make pages       executed copies of the notebooks -> docs/notebooks (ten minutes)
+# make colab-check the notebooks, the form and the app beside the versions that Colab has
 # make colab REPO=owner/name   Colab's badges and first cells point to your repository
 PYTHON ?= python3.11
 VENV ?= .venv
@@ -20,7 +23,18 @@ DEV = $(VENV)/.installed-dev
 REFERENCE = $(VENV)/.installed-reference
 JUDGE = .venv-judge/.installed
 
-.PHONY: demo test fast lint types lab cluster judge reference notebooks colab clean
+# what Colab has of its own, as published in August 2026, and what these versions need
+COLAB = $(abspath $(VENV)/colab)
+COLAB_HAS = ipywidgets==7.7.1 widgetsnbextension==3.6.10 'jupyterlab-widgets<3' ipython==7.34.0 \
+  ipython-genutils backcall pickleshare ipykernel==6.17.1 moviepy==1.0.3 'decorator<5' proglog \
+  opencv-python-headless==5.0.0.93
+COLAB_TESTS = $(addprefix tests/notebook/test_,app.py widgets.py settings.py panel.py uploads.py \
+  player.py start.py)
+# uploads may be larger than Jupyter's 10 MB
+UPLOADS = {"websocket_max_message_size": 2000000000}
+SERVE = PYTHONWARNINGS=ignore::DeprecationWarning $(BIN)
+
+.PHONY: demo test fast lint types app lab cluster judge reference notebooks pages colab colab-check clean
 
 demo: $(INSTALLED)
 	$(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
@@ -41,9 +55,13 @@ lint: $(DEV)
 types: $(DEV)
 	$(BIN)/mypy
 
+app: $(INSTALLED)
+	$(PIP) --editable '.[app]'
+	$(SERVE)/voila notebooks/00_app.ipynb --Voila.ip=127.0.0.1 --Voila.tornado_settings='$(UPLOADS)'
+
 lab: $(INSTALLED)
 	$(PIP) --editable '.[lab]'
-	$(BIN)/jupyter lab --notebook-dir .
+	$(SERVE)/jupyter lab --notebook-dir . --ServerApp.tornado_settings='$(UPLOADS)'
 
 # a scheduler and two workers of one thread, until Ctrl+C
 cluster: $(INSTALLED)
@@ -60,11 +78,22 @@ notebooks: $(INSTALLED)
 	$(BIN)/python -c "from helpers.notebook.runner import refresh; refresh()"
 	$(BIN)/lipsync params > docs/parameters.md
 
+pages: $(DEV)
+	$(BIN)/python -c "from helpers.notebook.pages import build; build()"
+
 # where the notebooks are published: make colab REPO=owner/name
 colab:
 	@echo "$(REPO)" | grep -Eq '^[A-Za-z0-9-]+/[A-Za-z0-9._-]+$$' || { echo "give REPO=owner/name" >&2; exit 2; }
 	sed -i 's|^REPOSITORY = "[^"]*"|REPOSITORY = "$(REPO)"|' helpers/notebook/colab.py
 	$(MAKE) notebooks
+
+# notebooks 01 to 03, the form and the app beside Colab's versions, on this Python
+colab-check: $(DEV)
+	$(PIP) --upgrade --no-deps --target $(COLAB) $(COLAB_HAS)
+	PYTHONPATH=$(COLAB) $(PYTEST) $(COLAB_TESTS)
+	rm -r $(COLAB)/moviepy*  # for which the notebooks' first cell installs a newer one
+	PYTHONPATH=$(COLAB) $(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac \
+	  --out runs/colab
 
 $(INSTALLED): requirements.txt pyproject.toml
 	$(PYTHON) -m venv $(VENV)

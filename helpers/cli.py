@@ -16,6 +16,7 @@ from .commands import batch, runs, train, verify, weights
 from .errors import LipSyncError, disk_full_told
 
 STOPPED = 130  # exit status after Ctrl+C, as shells have it
+STOPPED_LINE = "stopped; the same command goes on from what is finished"
 TERMINATED = 143  # after SIGTERM
 
 
@@ -30,8 +31,8 @@ def main(argv: list[str] | None = None) -> int:
     except LipSyncError as error:
         print("error:", " ".join(str(error).split()), file=sys.stderr)
         return error.exit_status
-    except KeyboardInterrupt:
-        print("stopped; the same command goes on from what is finished", file=sys.stderr)
+    except KeyboardInterrupt as error:
+        print(str(error) or STOPPED_LINE, file=sys.stderr)
         return TERMINATED if came else STOPPED
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

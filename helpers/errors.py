@@ -38,6 +38,10 @@ class MediaError(LipSyncError):
     exit_status = 1
 
 
+class Stopped(KeyboardInterrupt):
+    """The user stopped a run; one line that says how far it is."""
+
+
 @contextmanager
 def disk_full_told(folder: str | os.PathLike) -> Iterator[None]:
     """A full disk comes out as a RunError that names the folder."""

@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import dataclasses
 import difflib
-import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -22,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "notebooks" / "sample"
 NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")  # of a run; 04_train stands alone
 TRAINING_NOTEBOOK = "04_train"
+APP_NOTEBOOK = "00_app"  # by clicking: it has no parameters
 # of the generator's training, to leave out
 TRAINING_PARTS = ("looks", "expert", "critic", "cycle", "encoders")
 INJECTED = "# Parameters\n"  # first line of the cell that papermill adds
@@ -159,9 +159,10 @@ class Params:
         "how much of the restored face is used, 0 leaves the frame as it is",
         low=0.0, high=1.0)
     clips: str = _p("", "4",
-        "folder of clips of talking people to fine-tune on; empty: the lip-synced sample")
-    steps: int = _p(200, "4",
-        "steps of the fine-tuning, 0.5 to 1.5 seconds each on two cores", low=1, high=10**6)
+        "folder of clips of talking people to train on; empty: the bundled sample's")
+    steps: int = _p(50, "4",
+        "steps of the fine-tuning, 0.5 to 1.5 s each on two cores; the small network has more",
+        low=1, high=10**6)
 # fmt: on
 
 
@@ -250,18 +251,6 @@ def _assigned_names(source: str) -> Iterator[str]:
     for statement in ast.parse(source).body:
         if isinstance(statement, ast.Assign):
             yield from (target.id for target in statement.targets if isinstance(target, ast.Name))
-
-
-def parameter_cell(notebook: str) -> str:
-    """Source of the cell tagged ``parameters`` of a notebook: plain literals only."""
-    lines = []
-    for name, field in shown_in(notebook).items():
-        default = field.default
-        literal = json.dumps(default) if isinstance(default, str) else repr(default)
-        choices = field.metadata["choices"]
-        note = field.metadata["help"] + (f" [{' | '.join(choices)}]" if choices else "")
-        lines.append(f"{name} = {literal}  # {note}")
-    return "\n".join(lines)
 
 
 def parameters_page() -> str:

@@ -10,7 +10,7 @@ from support import FACE_BOX, made_clip, tone, write_wave
 from helpers import __version__, params
 from helpers.cli import main, make_parser
 from helpers.commands import runs
-from helpers.errors import InputError
+from helpers.errors import InputError, Stopped
 
 COMMANDS = (
     "run", "batch", "sweep", "evaluate", "judge", "report", "bench", "params", "weights", "train"
@@ -112,10 +112,17 @@ def raising(error):
     return work
 
 
-def test_an_interrupt_is_one_line(monkeypatch, capsys):
-    monkeypatch.setattr(runs, "parameters_page", raising(KeyboardInterrupt()))
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (KeyboardInterrupt(), "stopped; the same command goes on from what is finished"),
+        (Stopped("stopped at 128 of 750 frames"), "stopped at 128 of 750 frames"),
+    ],
+)
+def test_an_interrupt_is_one_line(monkeypatch, capsys, error, line):
+    monkeypatch.setattr(runs, "parameters_page", raising(error))
     assert main(["params"]) == 130
-    assert capsys.readouterr().err.startswith("stopped")
+    assert capsys.readouterr().err.splitlines() == [line]
 
 
 def test_an_error_of_several_lines_is_one_line(monkeypatch, capsys):
@@ -133,4 +140,5 @@ def test_a_run_without_notebooks_makes_the_same_videos(tmp_path, capsys):
     result = json.loads(capsys.readouterr().out)
     assert result["restored"] == str(out / "restored.mp4") and result["frames"] == 10
     made = {path.name for path in out.iterdir()}
-    assert made == {"lipsync.mp4", "plan.npz", "restored.mp4", "run.json"}
+    videos = {"lipsync.mp4", "restored.mp4"}
+    assert made == {"plan.npz", "run.json", *videos, *(f"{name}.json" for name in videos)}

@@ -10,6 +10,7 @@ from papermill.exceptions import PapermillExecutionError
 
 from helpers import params, parsing
 from helpers.errors import ParameterError
+from helpers.notebook import cells
 
 
 @pytest.mark.parametrize(
@@ -104,8 +105,8 @@ READ = 'from helpers import params\nprint(params.from_names("02_lipsync", global
 
 def executed(folder, values):
     """A notebook of a parameters' cell and its reading, executed by papermill with ``values``."""
-    cells = [params.parameter_cell("02_lipsync"), READ]
-    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(c) for c in cells])
+    sources = [cells.parameter_cell("02_lipsync"), READ]
+    document = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(s) for s in sources])
     document.cells[0].metadata["tags"] = ["parameters"]
     document.metadata["kernelspec"] = dict(name="python3", language="python", display_name="")
     nbformat.write(document, folder / "in.ipynb")

@@ -9,7 +9,7 @@ from .prefetch import map_ahead, prefetch
 from .probing import probe
 from .read import read_frames, read_indexed, read_whole
 from .view import View
-from .write import COMMENT, Codec, mux, write_video
+from .write import COMMENT, Codec, cut_sound, mux, write_video
 
 __all__ = [
     "COMMENT",
@@ -18,6 +18,7 @@ __all__ = [
     "MediaInfo",
     "View",
     "choose_codec",
+    "cut_sound",
     "default_fps",
     "ffmpeg_exe",
     "file_url",

@@ -122,22 +122,16 @@ def mux(
     path: str | os.PathLike,
     duration: Fraction,
     comment: str = COMMENT,
+    start: Fraction = Fraction(0),
 ) -> None:
     """Videos of the same encoding (copied), one after the other, with the sound of a file (AAC).
 
-    The sound is as ``read_audio`` takes it, cut, or padded with silence, to ``duration`` seconds.
-    The file carries ``comment``.
+    The sound is as ``read_audio`` takes it, cut, or padded with silence, to ``duration`` seconds
+    from ``start`` on. The file carries ``comment``.
     """
-    filters = [IN_TIME]
-    shift = probe(audio).sound_shift
-    if shift < 0:
-        filters += [f"atrim=start={-shift:.6f}", "asetpts=PTS-STARTPTS"]
-    elif shift > 0:
-        filters.append(f"adelay=delays={shift * 1000:.3f}:all=1")
-    filters += ["apad", f"atrim=end={float(duration):.6f}"]
-
     streams = ["-map", "0:V:0", "-map", f"1:a:{choose_track(audio)}", "-c:v", "copy"]
-    sound = ["-af", ",".join(filters), "-c:a", "aac", "-b:a", "192k", "-ac", "2", "-ar", "48000"]
+    sound = ["-af", _cut_filter(audio, start, duration)]
+    sound += ["-c:a", "aac", "-b:a", "192k", "-ac", "2", "-ar", "48000"]
     with tempfile.TemporaryDirectory() as folder:
         listing = Path(folder, "list.txt")
         quoted = [os.path.abspath(video).replace("'", r"'\''") for video in videos]
@@ -148,3 +142,25 @@ def mux(
         source = [*trusted, "-f", "concat", "-safe", "0", "-i", file_url(listing)]
         source += input_args(audio)
         write_file(path, *source, *streams, *sound, *FASTSTART, "-metadata", f"comment={comment}")
+
+
+def cut_sound(
+    audio: str | os.PathLike, path: str | os.PathLike, start: Fraction, duration: Fraction
+) -> None:
+    """The part of the sound that ``mux`` takes, as a file of its own (FLAC)."""
+    streams = ["-map", f"0:a:{choose_track(audio)}", "-af", _cut_filter(audio, start, duration)]
+    write_file(path, *input_args(audio), *streams, "-c:a", "flac")
+
+
+def _cut_filter(audio: str | os.PathLike, start: Fraction, duration: Fraction) -> str:
+    filters = [IN_TIME]
+    shift = probe(audio).sound_shift
+    if shift < 0:
+        filters += [f"atrim=start={-shift:.6f}", "asetpts=PTS-STARTPTS"]
+    elif shift > 0:
+        filters.append(f"adelay=delays={shift * 1000:.3f}:all=1")
+
+    filters += ["apad", f"atrim=start={float(start):.6f}:duration={float(duration):.6f}"]
+    if start:
+        filters.append("asetpts=PTS-STARTPTS")
+    return ",".join(filters)

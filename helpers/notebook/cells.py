@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
+import json
 import re
+import textwrap
 from pathlib import Path
 
 import nbformat
 
 from .. import params
-from ..params import NOTEBOOKS, ROOT, TRAINING_NOTEBOOK
+from ..params import APP_NOTEBOOK, NOTEBOOKS, ROOT, TRAINING_NOTEBOOK
 from . import colab
+from .controls import SLIDER_RANGE, SLIDER_STEPS
 from .start import NOTEBOOKS_FOLDER
 
 COLAB = "https://colab.research.google.com"
+WIDTH = 98  # columns of the parameters' comments
+HELP = "# @markdown "
+COLAB_TYPES = {str: "string", bool: "boolean", int: "integer", float: "number"}
 UNSET = "OWNER/NAME"  # colab.REPOSITORY before `make colab`
 
 FIRST_CELL = """\
@@ -38,7 +45,8 @@ except ImportError:  # not installed: in a folder above, else fetched, as on Col
 from helpers import notebook
 
 notebook.begin()
-print("installed just now:", install.ensure() or "nothing, all packages were there")"""
+if installed := install.ensure():
+    print("installed just now:", *installed)"""
 
 
 def first_cell() -> str:
@@ -53,9 +61,37 @@ def badge(notebook: str) -> str:
     return f"{picture}({address})"
 
 
+def parameter_cell(notebook: str) -> str:
+    """Source of the cell tagged ``parameters`` of a notebook: plain literals only.
+
+    Its comments are those of which Colab makes a form.
+    """
+    lines: list[str] = []
+    for name, field in params.shown_in(notebook).items():
+        default = field.default
+        literal = json.dumps(default) if isinstance(default, str) else repr(default)
+        help_lines = textwrap.wrap(field.metadata["help"], WIDTH - len(HELP))
+        lines += [HELP + line for line in help_lines]
+        lines.append(f"{name} = {literal}  # @param {_colab_control(field)}")
+    return "\n".join(lines)
+
+
+def _colab_control(field: dataclasses.Field) -> str:
+    facts = field.metadata
+    if facts["choices"]:
+        return json.dumps(facts["choices"])
+
+    kind = type(field.default)
+    low, high = facts["low"], facts["high"]
+    if kind in (int, float) and low is not None and high - low <= SLIDER_RANGE:
+        step = 1 if kind is int else (high - low) / SLIDER_STEPS
+        return f'{{type:"slider", min:{low:g}, max:{high:g}, step:{step:g}}}'
+    return f'{{type:"{COLAB_TYPES[kind]}"}}'
+
+
 def refresh() -> None:
     """Write the made cells into the notebooks, by their tags, and the badges into README."""
-    for notebook in (*NOTEBOOKS, TRAINING_NOTEBOOK):
+    for notebook in (APP_NOTEBOOK, *NOTEBOOKS, TRAINING_NOTEBOOK):
         refresh_notebook(NOTEBOOKS_FOLDER / f"{notebook}.ipynb")
 
     readme = ROOT / "README.md"
@@ -70,7 +106,7 @@ def refresh_notebook(path: Path) -> None:
     sources = dict(
         badge=badge(path.stem),
         setup=first_cell(),
-        parameters=params.parameter_cell(path.stem),
+        parameters=parameter_cell(path.stem),
     )
 
     document = nbformat.read(path, as_version=4)

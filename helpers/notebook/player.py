@@ -17,6 +17,7 @@ from IPython.display import HTML
 from tqdm.auto import tqdm
 
 from .. import media, run
+from ..media.audio import choose_track
 from ..media.ffmpeg import input_args, write_file
 from ..plan.geometry import source_pictures
 from ..plan.plan import Plan
@@ -26,6 +27,7 @@ INLINE_BYTES = 8 << 20  # of a video in a notebook; a larger one is shown as a s
 PROXY_HEIGHT = 360  # px at most
 PROXY_SHARE = 0.85  # of the bytes, the rest is the container's and the encoder's slack
 SOUND_RATE = 64_000  # bits a second
+SOUND_SECONDS = 600  # of sound that is played
 MOST_RATE = 1_500_000  # bits a second of a proxy's picture
 LEAST_RATE = 120_000  # under it a proxy shows the beginning only
 
@@ -35,17 +37,35 @@ COMPARISON_HEIGHT = 360  # px
 def show_video(path: str | os.PathLike, width: int = 480) -> HTML:
     """An inline player that always plays, and the way to the file."""
     path = Path(path)
-    data = base64.b64encode(playable(path)).decode()
-
     size = path.stat().st_size
     shown = "shown here" if size <= INLINE_BYTES else "the player shows a small copy of it"
+    facts = f"{size / 1e6:.1f} MB, {shown}"
     link = quote(os.path.relpath(path, start.folder()).replace(os.sep, "/"))
     name = html.escape(os.fspath(path))
 
     return HTML(
-        f'<video controls width="{width}" src="data:video/mp4;base64,{data}"></video>'
-        f'<div>The file: <a href="{link}" download>{name}</a> ({size / 1e6:.1f} MB, {shown})</div>'
+        video_tag(path, f'width="{width}"')
+        + f'<div>The file: <a href="{link}" download>{name}</a> ({facts})</div>'
     )
+
+
+def video_tag(path: str | os.PathLike, attributes: str = "") -> str:
+    """Markup of a player that always plays. Raises MediaError."""
+    return f'<video controls {attributes} src="{data_url("video/mp4", playable(path))}"></video>'
+
+
+def sound_tag(path: str | os.PathLike) -> str:
+    """Markup of a player of a file's sound, of ten minutes at most. Raises MediaError."""
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder, "sound.m4a")
+        cut = ("-t", str(SOUND_SECONDS), *input_args(path))
+        write_file(copy, *cut, "-map", f"0:a:{choose_track(path)}", "-c:a", "aac", "-ac", "2")
+        return f'<audio controls src="{data_url("audio/mp4", copy.read_bytes())}"></audio>'
+
+
+def data_url(kind: str, content: bytes) -> str:
+    """Content of a MIME type as an address that holds it."""
+    return f"data:{kind};base64,{base64.b64encode(content).decode()}"
 
 
 def playable(path: str | os.PathLike, limit: int = INLINE_BYTES) -> bytes:

@@ -61,7 +61,7 @@ def _show(
     trace: TracebackType,
     tb_offset: int | None = None,
 ) -> list[str]:
-    text = INTERRUPTED if kind is KeyboardInterrupt else str(error)
+    text = str(error) or INTERRUPTED
     lines = [f"{kind.__name__}: {text}"]
     shell._showtraceback(kind, error, lines)
     return lines

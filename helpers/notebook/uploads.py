@@ -97,10 +97,10 @@ def _write(path: Path, content: bytes) -> None:
             part.unlink()
 
 
-def describe_upload(path: Path) -> str:
-    """What arrived, in words. Raises InputError if it is neither a video nor sound."""
+def describe_file(path: str | os.PathLike) -> str:
+    """What a file is, in words. Raises InputError if it is neither a video nor sound."""
     info = media.probe(path)
-    words = [f"uploaded: {path.name}", f"{path.stat().st_size / 1e6:.1f} MB"]
+    words = [os.path.basename(path), f"{os.path.getsize(path) / 1e6:.1f} MB"]
     if info.width:
         words.append(f"{info.width}x{info.height}")
     if info.duration:

@@ -18,7 +18,7 @@ import numpy as np
 
 from .. import media
 from ..engines.base import Engine
-from ..errors import MediaError, RunError, disk_full_told
+from ..errors import MediaError, RunError, Stopped, disk_full_told
 from ..params import Params
 from ..plan.plan import Plan
 from ..pool import Pool
@@ -146,17 +146,29 @@ def _check_inputs(step: Step, at_a_glance: bool = False) -> None:
 
 
 def _render_segments(step: Step) -> None:
-    """Render what is missing of the segments in the step's folder."""
-    missing = [
+    """Render what is missing of the segments in the step's folder. Raises Stopped."""
+    missing = _missing(step)
+    try:
+        if step.workers:
+            _render_by_workers(step, missing, step.workers)
+        else:
+            _render_here(step, missing)
+    except KeyboardInterrupt:
+        total = step.plan.frames
+        done = total - _count(_missing(step))
+        raise Stopped(f"stopped at {done} of {total} frames; run again to go on") from None
+
+
+def _missing(step: Step) -> list[Segment]:
+    return [
         (start, stop)
         for start, stop in _segments(step.plan.frames, step.p.batch_size)
         if not _segment_path(step.folder, start).exists()
     ]
 
-    if step.workers:
-        _render_by_workers(step, missing, step.workers)
-    else:
-        _render_here(step, missing)
+
+def _count(segments: list[Segment]) -> int:
+    return sum(stop - start for start, stop in segments)
 
 
 def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> None:
@@ -171,7 +183,7 @@ def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> Non
         code=code_fingerprint(),
     )
 
-    done = step.plan.frames - sum(stop - start for start, stop in missing)
+    done = step.plan.frames - _count(missing)
     for number, rendered in segments_of(order, missing, workers):
         start, stop = missing[number]
         path = _segment_path(step.folder, start)
@@ -187,7 +199,7 @@ def _render_here(step: Step, missing: list[Segment]) -> None:
     plan = step.plan
     video = step.record["inputs"]["video"]["path"]
     restorer = None if step.p.restorer == "none" else make_restorer(step.p)
-    rendered = itertools.count(plan.frames - sum(stop - start for start, stop in missing) + 1)
+    rendered = itertools.count(plan.frames - _count(missing) + 1)
 
     for start, stop, segments in _contiguous(missing):
         frames = render_frames(

@@ -18,6 +18,7 @@ import pytest
 from helpers import checkpoints, params, run
 from helpers.__main__ import main
 from helpers.errors import WeightsError
+from helpers.notebook import cells
 
 DATA = bytes(range(256)) * 1200  # 300 kB
 OTHER = DATA[::-1]
@@ -436,6 +437,6 @@ def test_registry_is_complete():
 
 def test_fetching_does_not_change_what_a_run_is():
     assert {"fetch", "accept_licences"} <= set(run.NO_INFLUENCE)
-    cell = params.parameter_cell("01_setup")
+    cell = cells.parameter_cell("01_setup")
     assert 'fetch = ""' in cell and "accept_licences = False" in cell
-    assert "fetch" not in params.parameter_cell("02_lipsync")
+    assert "fetch" not in cells.parameter_cell("02_lipsync")

@@ -71,7 +71,7 @@ def test_a_segment_is_joined_only_if_it_is_one(beside):
     segment = beside / "000000.mp4"
     segment.write_text(LISTS["hls"])
     with pytest.raises(MediaError, match="could not write"):
-        media.join_videos([segment], beside / "joined.mp4")
+        media.mux([segment], SAMPLE_SPEECH, beside / "joined.mp4", Fraction(1))
     assert not (beside / "joined.mp4").exists()
 
 
@@ -142,7 +142,7 @@ def test_sound_of_a_killed_ffmpeg_does_not_count_as_all(dying):
 def test_a_file_of_a_killed_ffmpeg_does_not_take_its_name(dying, tmp_path):
     dying(0)
     with pytest.raises(MediaError, match="could not write"):
-        media.mux(SAMPLE_VIDEO, SAMPLE_SPEECH, tmp_path / "out.mp4", Fraction(1))
+        media.mux([SAMPLE_VIDEO], SAMPLE_SPEECH, tmp_path / "out.mp4", Fraction(1))
     assert not list(tmp_path.glob("out*"))
 
 

@@ -112,13 +112,45 @@ def test_another_package_of_the_name_is_passed_over(tmp_path, published):
 
 def test_badges_and_first_cells_name_one_repository():
     texts = [(params.ROOT / "README.md").read_text()]
-    for notebook in (*params.NOTEBOOKS, params.TRAINING_NOTEBOOK):
+    for notebook in (params.APP_NOTEBOOK, *params.NOTEBOOKS, params.TRAINING_NOTEBOOK):
         texts.append((runner.FOLDER / f"{notebook}.ipynb").read_text())
         sources = [cell.source for cell in nbformat.reads(texts[-1], 4).cells]
         assert cells.first_cell() in sources and cells.badge(notebook) in sources
 
     address = r"research\.google\.com/github/([^/]+/[^/]+)/blob"
     assert {name for text in texts for name in re.findall(address, text)} == {colab.REPOSITORY}
+
+
+@pytest.mark.parametrize("notebook", [*params.NOTEBOOKS, params.TRAINING_NOTEBOOK])
+def test_colab_makes_a_form_of_the_parameters(notebook):
+    lines = cells.parameter_cell(notebook).splitlines()
+    assert max(map(len, lines)) <= 100
+    assigned = [line for line in lines if not line.startswith("# @markdown ")]
+    fields = params.shown_in(notebook)
+    assert [line.partition(" = ")[0] for line in assigned] == list(fields)
+
+    for line, field in zip(assigned, fields.values(), strict=True):
+        control = line.partition("  # @param ")[2]
+        if field.metadata["choices"]:
+            assert json.loads(control) == list(field.metadata["choices"])
+            continue
+        kind = re.match(r'{type:"(\w+)"', control)[1]
+        number = "integer" if isinstance(field.default, int) else "number"
+        wanted = {bool: {"boolean"}, str: {"string"}}.get(type(field.default), {number, "slider"})
+        assert kind in wanted, line
+
+
+def test_a_slider_covers_the_values_that_are_allowed():
+    lines = cells.parameter_cell("03_restore").splitlines()
+    assert 'strength = 1.0  # @param {type:"slider", min:0, max:1, step:0.01}' in lines
+    assert 'steps = 200  # @param {type:"integer"}' in cells.parameter_cell("04_train").splitlines()
+
+
+def test_the_app_needs_no_parameters():
+    document = nbformat.read(runner.FOLDER / "00_app.ipynb", as_version=4)
+    nbformat.validate(document)
+    code = [cell for cell in document.cells if cell.cell_type == "code"]
+    assert len(code) == 2 and not any(c.outputs or c.execution_count for c in code)
 
 
 def test_refreshing_writes_the_made_cells_and_nothing_else(tmp_path):

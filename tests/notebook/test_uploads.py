@@ -51,8 +51,8 @@ def test_a_second_file_of_a_name_does_not_replace_the_first(tmp_path):
 def test_what_arrived_is_described(tmp_path):
     path = tmp_path / "clip.mkv"
     made_clip(path, "25", 0.4)
-    words = uploads.describe_upload(path)
-    assert words.startswith("uploaded: clip.mkv, 0.") and words.endswith("MB, 160x120, 0.40 s")
+    words = uploads.describe_file(path)
+    assert words.startswith("clip.mkv, 0.") and words.endswith("MB, 160x120, 0.40 s")
     (tmp_path / "words.mp4").write_text("words")
     with pytest.raises(InputError):
-        uploads.describe_upload(tmp_path / "words.mp4")
+        uploads.describe_file(tmp_path / "words.mp4")

@@ -15,7 +15,7 @@ from support import FACE_BOX, SAMPLE_SPEECH, SAMPLE_VIDEO, made_clip, tone, writ
 
 from helpers import checkpoints, media, params, run
 from helpers.engines.compact import CompactEngine, draw_maps
-from helpers.errors import InputError, NoFaceError, ParameterError, RunError
+from helpers.errors import InputError, NoFaceError, ParameterError, RunError, Stopped
 from helpers.face.detect import DETECTORS, box_detection
 from helpers.networks.encode import encode_faces, is_talking, neutral_code
 from helpers.plan.geometry import face_rectangle, source_pictures
@@ -260,7 +260,7 @@ def test_a_killed_run_goes_on_with_the_same_pixels(small_run, monkeypatch):
         return real(path, frames, *more)
 
     monkeypatch.setattr(media, "write_video", dies)
-    with pytest.raises(KeyboardInterrupt):
+    with pytest.raises(Stopped, match="stopped at 32 of 50 frames; run again to go on"):
         small_run(p.video, p.audio, batch_size=8, name="killed")
     assert not Path(p.run_dir).with_name("killed").joinpath("lipsync.mp4").exists()
     rest = []
