@@ -72,7 +72,7 @@ def page(executed: Path) -> str:
     document = nbformat.read(executed, as_version=4)
     document.cells = [cell for cell in document.cells if not LEFT_OUT & _tags(cell)]
     for cell in document.cells:
-        cell.source = cell.source.replace("](../docs/", "](../")
+        cell.source = cell.source.replace("](../", "](../../").replace("](../../docs/", "](../")
         for output in cell.get("outputs", []):
             _make_small(output)
         cell.outputs = [output for output in cell.get("outputs", []) if _is_shown(output)]
