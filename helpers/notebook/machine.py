@@ -24,7 +24,7 @@ def describe_machine(p: Params) -> str:
 
     lines = [f"Networks run on: {name}, in {precision}."]
     if device.type == "cpu":
-        lines.append("On Colab: Runtime, Change runtime type, T4 GPU makes everything faster.")
+        lines.append("On Colab: Runtime, Change runtime type, T4 GPU makes the networks faster.")
 
     reference = "and the packages gfpgan and basicsr, where installed, serve as the reference"
     if sys.version_info >= WITHOUT_REFERENCE:

@@ -71,7 +71,7 @@ def _mark_face(axes: Axes, face: Sequence[float], height: int) -> None:
     x1, y1, x2, y2, score, *points = face
     box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=FACE_COLOUR, linewidth=2)
     axes.add_patch(box)
-    axes.scatter(points[::2], points[1::2], s=8, color=LANDMARK_COLOUR, linewidths=0)
+    axes.scatter(points[::2], points[1::2], s=22, color=LANDMARK_COLOUR, linewidths=0)
 
     label = dict(facecolor=FACE_COLOUR, edgecolor="none", pad=1.5)
     below = y2 + 0.02 * height
@@ -191,7 +191,7 @@ def smoothing(
 
         motion = np.std(np.stack(crops).astype(np.float32), axis=0).mean(axis=2)
         cells[-1].imshow(motion, cmap="magma", vmin=0, vmax=MOST_CHANGE)
-        cells[-1].set_title(f"change: {motion.mean():.2f}", fontsize=8)
+        cells[-1].set_title(f"change: {motion.mean():.1f} levels", fontsize=8)
     return figure
 
 

@@ -106,10 +106,14 @@ def network_input(view: View, n: int) -> Figure:
             cell.set_title(f"{number}: {colour}, {part}", fontsize=8)
 
     draw_mel(axes[6], view["window"])
-    axes[6].set_title("80 x 16 mel", fontsize=8)
+    axes[6].set_title("Wav2Lip: mel", fontsize=8)
     for cell in axes:
         cell.set(xticks=[], yticks=[])
-    figure.suptitle(f"Frame {n}: six channels of 96 x 96 pixels, and 0.2 s of sound", fontsize=10)
+    figure.suptitle(
+        f"Frame {n}: six channels of 96 x 96 pixels, and 0.2 s of sound"
+        " (80 x 16 numbers; the compact network gets its mouth code in their place)",
+        fontsize=10,
+    )
     return figure
 
 
@@ -155,7 +159,7 @@ def _draw_flow(axes: Axes, flow: np.ndarray, inside: np.ndarray) -> None:
     arrows: dict[str, Any] = dict(color=MARK_COLOUR, angles="xy", scale_units="xy", scale=1)
     drawn = axes.quiver(columns + x, rows + y, -x, -y, width=0.011, **arrows)
     key: dict[str, Any] = dict(labelpos="E", labelcolor="white", fontproperties=dict(size=9))
-    axes.quiverkey(drawn, 0.1, 0.93, KEY_LENGTH, f"{KEY_LENGTH} px of {FACE_SIZE}", **key)
+    axes.quiverkey(drawn, 0.16, 0.93, KEY_LENGTH, f"{KEY_LENGTH} px of {FACE_SIZE}", **key)
     axes.contour(inside, [0.1], colors="white", linestyles="dotted", linewidths=1)
 
 

@@ -72,7 +72,7 @@ def difference_pairs(pairs: Mapping[str, Sequence[np.ndarray]]) -> Figure:
         difference = np.abs(first.astype(float) - second).mean(axis=2)
         show(row[0], first, name)
         show(row[1], second, "again")
-        title = f"difference: mean {difference.mean():.2f}"
+        title = f"difference: mean {difference.mean():.2f} grey levels"
         show(row[2], difference, title, cmap="magma", vmin=0, vmax=MOST_DIFFERENCE)
         if not difference.any():
             middle = dict(ha="center", va="center", transform=row[2].transAxes, color="white")
@@ -88,7 +88,8 @@ def offsets(curves: Mapping[str, np.ndarray], fps: float) -> Figure:
         frames = np.arange(-reach, reach + 1)
         best = int(np.nanargmax(curve))
         label = f"{name}: best at {frames[best]:+d}"
-        axes.plot(frames, curve, color=colour, marker=".", linewidth=1.2, label=label)
+        style = "--" if name == list(curves)[-1] else "-"
+        axes.plot(frames, curve, style, color=colour, marker=".", linewidth=1.2, label=label)
         axes.plot(frames[best], curve[best], color=colour, marker="o", markersize=8)
 
     axes.axvline(0, color="black", linewidth=0.8, linestyle="--")
@@ -104,7 +105,8 @@ def flicker(curves: dict[str, np.ndarray], plan: Plan) -> Figure:
     seconds = np.arange(plan.frames) / float(plan.fps)
     for (name, curve), colour in zip(curves.items(), ("black", *FACES_COLOURS), strict=False):
         label = f"{name}: mean {np.nanmean(curve):.2f}"
-        axes.plot(seconds, curve, color=colour, linewidth=1.2, label=label)
+        style = "--" if name == list(curves)[-1] else "-"
+        axes.plot(seconds, curve, style, color=colour, linewidth=1.4, label=label)
 
     measured = np.flatnonzero(np.isfinite(next(iter(curves.values()))))
     axes.set(xlabel="seconds", ylabel="grey levels", title="Flicker of the mouth", ylim=(0, None))

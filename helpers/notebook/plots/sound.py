@@ -121,10 +121,10 @@ def _box(left: float, bottom: float, width: float, height: float, line: float) -
     return Rectangle((left, bottom), width, height, fill=False, edgecolor="white", linewidth=line)
 
 
-def mel_windows(plan: Plan, mouths: Mapping[int, np.ndarray]) -> Figure:
+def mel_windows(plan: Plan, mouths: Mapping[int, np.ndarray], asked: Mapping[int, str]) -> Figure:
     """The mel with the windows of some frames on it; below, each beside the mouth that it gave.
 
-    ``mouths``: pictures ``uint8 (H, W, 3)`` by output frame.
+    ``mouths``: pictures ``uint8 (H, W, 3)`` by output frame; ``asked``: how they should stand.
     """
     count = len(mouths)
     figure = plt.figure(figsize=(SHEET_WIDTH, 5.4), layout="constrained")
@@ -138,13 +138,15 @@ def mel_windows(plan: Plan, mouths: Mapping[int, np.ndarray]) -> Figure:
         left = start / MELS_PER_SECOND
         width = MEL_WINDOW / MELS_PER_SECOND
         whole.add_patch(_box(left, 0.5, width, N_MELS - 1, 1.5))
-        whole.axvline((n + 0.5) / float(plan.fps), color=MARK_COLOUR, linewidth=1)
+        middle = (n + 0.5) / float(plan.fps)
+        whole.axvline(middle, color=MARK_COLOUR, linewidth=1)
+        whole.text(middle, N_MELS - 3, f" {n}", color="white", fontsize=TITLE_SIZE, va="top")
 
         heard = figure.add_subplot(grid[1, 2 * column])
         draw_mel(heard, plan.mel[:, start : start + MEL_WINDOW])
         heard.set(yticks=[], xticks=[])
         heard.set_title("heard", fontsize=TITLE_SIZE)
-        show(figure.add_subplot(grid[1, 2 * column + 1]), mouth, f"frame {n}")
+        show(figure.add_subplot(grid[1, 2 * column + 1]), mouth, f"frame {n}: {asked[n]}?")
     return figure
 
 

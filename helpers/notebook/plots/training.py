@@ -25,10 +25,10 @@ def augmentation(target: np.ndarray, reference: np.ndarray, encoded: np.ndarray)
     return strip(pictures, titles, rows=len(rows))
 
 
-def film_strips(rows: Mapping[str, np.ndarray]) -> Figure:
+def film_strips(rows: Mapping[str, np.ndarray], titles: Sequence[str] = ()) -> Figure:
     """Films under each other, a row each: faces ``(K, 96, 96, 3)`` by name, K the same.
 
-    Only their lower part is shown.
+    Only their lower part is shown. ``titles`` stand over the columns.
     """
     count = len(next(iter(rows.values())))
     height, width = next(iter(rows.values()))[0][LOWER].shape[:2]
@@ -47,6 +47,8 @@ def film_strips(rows: Mapping[str, np.ndarray]) -> Figure:
             for side in cell.spines.values():
                 side.set_visible(False)
         cells[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=TITLE_SIZE)
+    for cell, title in zip(axes[0], titles, strict=False):
+        cell.set_title(title, fontsize=TITLE_SIZE)
     return figure
 
 
@@ -59,6 +61,7 @@ def similarity(matrix: np.ndarray, curve: np.ndarray) -> Figure:
         1, 2, figsize=(SHEET_WIDTH, 4.6), layout="constrained", width_ratios=(1, 1.5)
     )
     image = left.imshow(matrix, cmap="magma", vmin=-0.5, vmax=1, origin="lower")
+    left.plot((0, len(matrix) - 1), (0, len(matrix) - 1), "w--", linewidth=0.8)
     figure.colorbar(image, ax=left, label="cosine", shrink=0.8)
     left.set(xlabel="sound of frame", ylabel="mouth of frame", title="Mouth and sound of one clip")
 
