@@ -121,7 +121,9 @@ def _box(left: float, bottom: float, width: float, height: float, line: float) -
     return Rectangle((left, bottom), width, height, fill=False, edgecolor="white", linewidth=line)
 
 
-def mel_windows(plan: Plan, mouths: Mapping[int, np.ndarray], asked: Mapping[int, str]) -> Figure:
+def mel_windows(
+    plan: Plan, mouths: Mapping[int, np.ndarray], asked: Mapping[int, str] | None = None
+) -> Figure:
     """The mel with the windows of some frames on it; below, each beside the mouth that it gave.
 
     ``mouths``: pictures ``uint8 (H, W, 3)`` by output frame; ``asked``: how they should stand.
@@ -146,7 +148,8 @@ def mel_windows(plan: Plan, mouths: Mapping[int, np.ndarray], asked: Mapping[int
         draw_mel(heard, plan.mel[:, start : start + MEL_WINDOW])
         heard.set(yticks=[], xticks=[])
         heard.set_title("heard", fontsize=TITLE_SIZE)
-        show(figure.add_subplot(grid[1, 2 * column + 1]), mouth, f"frame {n}: {asked[n]}?")
+        title = f"frame {n}: {asked[n]}?" if asked else f"frame {n}"
+        show(figure.add_subplot(grid[1, 2 * column + 1]), mouth, title)
     return figure
 
 
