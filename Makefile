@@ -9,6 +9,7 @@
 # make judge       MediaPipe in an environment of its own, .venv-judge, for the command judge
 # make reference   the gfpgan package and NIQE (Python < 3.13)
 # make notebooks   what is made from helpers: cells of the notebooks, docs/parameters.md
+# make pages       executed copies of the notebooks -> docs/notebooks (ten minutes)
 # make colab-check the notebooks, the form and the app beside the versions that Colab has
 # make colab REPO=owner/name   Colab's badges and first cells point to your repository
 PYTHON ?= python3.11
@@ -33,7 +34,7 @@ COLAB_TESTS = $(addprefix tests/notebook/test_,app.py widgets.py settings.py pan
 UPLOADS = {"websocket_max_message_size": 2000000000}
 SERVE = PYTHONWARNINGS=ignore::DeprecationWarning $(BIN)
 
-.PHONY: demo test fast lint types app lab cluster judge reference notebooks colab colab-check clean
+.PHONY: demo test fast lint types app lab cluster judge reference notebooks pages colab colab-check clean
 
 demo: $(INSTALLED)
 	$(BIN)/lipsync run notebooks/sample/talking.mp4 notebooks/sample/speech.flac --out runs/demo
@@ -76,6 +77,9 @@ reference: $(REFERENCE)
 notebooks: $(INSTALLED)
 	$(BIN)/python -c "from helpers.notebook.runner import refresh; refresh()"
 	$(BIN)/lipsync params > docs/parameters.md
+
+pages: $(DEV)
+	$(BIN)/python -c "from helpers.notebook.pages import build; build()"
 
 # where the notebooks are published: make colab REPO=owner/name
 colab:

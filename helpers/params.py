@@ -159,9 +159,10 @@ class Params:
         "how much of the restored face is used, 0 leaves the frame as it is",
         low=0.0, high=1.0)
     clips: str = _p("", "4",
-        "folder of clips of talking people to fine-tune on; empty: the lip-synced sample")
-    steps: int = _p(200, "4",
-        "steps of the fine-tuning, 0.5 to 1.5 seconds each on two cores", low=1, high=10**6)
+        "folder of clips of talking people to train on; empty: the bundled sample's")
+    steps: int = _p(50, "4",
+        "steps of the fine-tuning, 0.5 to 1.5 s each on two cores; the small network has more",
+        low=1, high=10**6)
 # fmt: on
 
 

@@ -107,15 +107,20 @@ class Clip:
                 self.scorer.add(syncnet_square(frame, *square))
 
     @cached_property
-    def sync(self) -> dict[str, float]:
-        """cosine, confidence and offset under the sync expert, empty where they cannot be had."""
+    def sync_curve(self) -> np.ndarray | None:
+        """``sync_similarity`` of mouth and sound; None where it cannot be had."""
         if not self.expert or not self.sound or not self.sync_crops:
-            return {}
+            return None
 
         mel = self.sound.mel
         starts = window_starts(self.frames, self.plan.fps, mel.shape[1], "centred")
         windows = mel_windows(mel, starts)[self.first :]
-        return score_sync(np.stack(self.sync_crops), windows, self.expert)
+        return sync_curve(np.stack(self.sync_crops), windows, self.expert)
+
+    @cached_property
+    def sync(self) -> dict[str, float]:
+        """cosine, confidence and offset under the sync expert, empty where they cannot be had."""
+        return {} if self.sync_curve is None else sync_score(self.sync_curve)
 
     @cached_property
     def lse(self) -> dict[str, float]:
@@ -150,16 +155,21 @@ def longest_track(plan: Plan, frames: int | None = None) -> tuple[int, int]:
     return max(runs, key=lambda run: run[1])
 
 
-def score_sync(crops: np.ndarray, windows: np.ndarray, expert: SyncExpert) -> dict[str, float]:
-    """cosine, confidence and offset of consecutive faces under the sync expert.
+def sync_curve(crops: np.ndarray, windows: np.ndarray, expert: SyncExpert) -> np.ndarray | None:
+    """``sync_similarity`` of consecutive faces ``uint8 (K, 96, 96, 3)`` and their mel windows.
 
-    ``crops`` ``uint8 (K, 96, 96, 3)``, ``windows`` their K mel windows; empty for fewer than ten.
+    None for fewer than ten.
     """
     count = min(len(crops), len(windows))
     if count < FEWEST_SYNC_FRAMES:
-        return {}
+        return None
+    return sync_similarity(expert, crops[:count], windows[:count])
 
-    return sync_score(sync_similarity(expert, crops[:count], windows[:count]))
+
+def score_sync(crops: np.ndarray, windows: np.ndarray, expert: SyncExpert) -> dict[str, float]:
+    """cosine, confidence and offset of ``sync_curve``; empty for fewer than ten faces."""
+    curve = sync_curve(crops, windows, expert)
+    return {} if curve is None else sync_score(curve)
 
 
 def syncnet_squares(plan: Plan, first: int, count: int) -> dict[int, list[np.ndarray]]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import functools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -41,11 +41,17 @@ NOTEBOOKS = {"lipsync": "02", "restored": "03"}  # that make the results
 def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
     """Rows of the quality table: the source, and each result that is up to date.
 
-    The columns are ``MEASURES``, after the numbers of frames, and of a result its ``distance`` from
-    a true clip; a figure that cannot be had is left out. With several faces the first one is
-    measured. The source is scored with its own sound, the results with the speech that they were
-    given. Results that are out of date are named in a line on stderr. Raises RunError if none is
-    left to measure.
+    As ``rows_of`` the clips of ``sampled_clips``. Raises RunError if none is left to measure.
+    """
+    return rows_of(sampled_clips(run_dir))
+
+
+def sampled_clips(run_dir: str | Path) -> list[Clip]:
+    """The source and each result that is up to date, with all that the measures need.
+
+    With several faces the first one is measured. The source is scored with its own sound, the
+    results with the speech that they were given. Results that are out of date are named in a line
+    on stderr. Raises RunError if none is left to measure.
     """
     record = read_fresh(run_dir)
     if record["stale"]:
@@ -59,9 +65,18 @@ def measure_run(run_dir: str | Path) -> list[dict[str, Any]]:
     for name, result in record["results"].items():
         clips.append(result_clip(name, result, plan, judges))
     sample(clips, videos(record, plan), plan)
+    return clips
+
+
+def rows_of(clips: list[Clip]) -> list[dict[str, Any]]:
+    """Rows of the quality table; the first clip is the source.
+
+    The columns are ``MEASURES``, after the numbers of frames, and of a result its ``distance`` from
+    a true clip; a figure that cannot be had is left out.
+    """
     rows = [row(clip) for clip in clips]
     for result in rows[1:]:
-        if plan.redrawn.any():
+        if clips[0].plan.redrawn.any():
             result["distance"] = distance(result, rows[0])
     return rows
 
@@ -195,12 +210,18 @@ def _curves(run_dir: Path, *made: str) -> dict[str, np.ndarray]:
 
     curves = {}
     for name, frames in videos(record, plan, first, stop).items():
-        mouths = [
-            mouth_part(face_crop(frame, plan, n, MEASURED_SIZE))
-            for n, frame in enumerate(frames, first)
-        ]
-
-        curves[name] = np.full(plan.frames, np.nan, np.float32)
-        if len(mouths) >= FEWEST_FRAMES:
-            curves[name][first + 1 : stop - 1] = pixel_jumps(np.stack(mouths))
+        crops = [face_crop(frame, plan, n, MEASURED_SIZE) for n, frame in enumerate(frames, first)]
+        curves[name] = flicker_curve(crops, plan, first)
     return curves
+
+
+def flicker_curve(crops: Sequence[np.ndarray], plan: Plan, first: int) -> np.ndarray:
+    """``pixel_jumps`` of the mouths of consecutive face crops, the first of output frame ``first``.
+
+    ``float32 (plan.frames,)``, NaN where nothing was measured.
+    """
+    curve = np.full(plan.frames, np.nan, np.float32)
+    if len(crops) >= FEWEST_FRAMES:
+        mouths = np.stack([mouth_part(crop) for crop in crops])
+        curve[first + 1 : first + len(crops) - 1] = pixel_jumps(mouths)
+    return curve

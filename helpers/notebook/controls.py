@@ -25,7 +25,7 @@ GROUPS = {
         "precision",
         "device",
     ),
-    "Result": ("fps", "length", "fill", "output_size", "fit", "crf"),
+    "Result": ("fps", "length", "fill", "output_size", "fit", "crf", "encoder"),
     "Limits": ("max_pixels", "max_duration", "max_faces"),
     "Restoration": (
         "restorer",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..measure.distance import AWAY
@@ -24,11 +24,25 @@ LIKE = 0.5
 LITTLE = 1.5
 SAME = 0.1  # share of the source's figure within which another one is as good
 
+UNMOVED = 0.01
+BEST = 1e6  # more than any figure: the higher the better
+AIMS = {  # of the figures of training.evaluate
+    "mouth_l1": 0.0,
+    "mouth_psnr": BEST,
+    "mouth_ssim": BEST,
+    "sync_cosine": BEST,
+    "sync_confidence": BEST,
+    "sync_offset": 0.0,
+    "sharpness_ratio": 1.0,
+    "flicker_ratio": 1.0,
+}
+
 Verdict = tuple[str, str]  # state: "right", "look" (look closer) or ""; words
 
 
 def quality_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """``measure_run``'s rows, a measure each: name, figures by video, verdict, state, meaning.
+    """``measure_run``'s rows, a measure each: name, figures by video, what is good,
+    verdict, state, meaning.
 
     The verdict is on the last video.
     """
@@ -46,6 +60,7 @@ def quality_rows(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
             dict(
                 name=name.replace("_", " "),
                 figures={row["video"]: text_of(row.get(name)) for row in rows},
+                good=GOOD.get(name, ""),
                 verdict=words,
                 state=state,
                 meaning=MEANINGS.get(name, ""),
@@ -73,6 +88,28 @@ def verdict(name: str, value: float | None, source: float | None) -> Verdict:
     if worse > SAME:
         return "look", "worse than the source"
     return "right", "as good as the source" if worse > -SAME else "better than the source"
+
+
+def changes(before: Mapping[str, float], after: Mapping[str, float]) -> list[dict[str, Any]]:
+    """Figures of ``training.evaluate`` before and after a training, a measure each.
+
+    Those that did not move by more than a hundredth are called the same.
+    """
+    rows = []
+    for name, aim in AIMS.items():
+        if name not in before or name not in after:
+            continue
+
+        old, new = before[name], after[name]
+        away, nearer = (abs(value - aim) for value in (old, new))
+        words = "better" if nearer < away else "worse"
+        if abs(new - old) <= UNMOVED * max(abs(old), UNMOVED):
+            words = "the same"
+        good = {BEST: "higher", 0.0: "near 0", 1.0: "near 1"}[aim]
+        rows.append(
+            dict(measure=name.replace("_", " "), before=old, after=new, good_is=good, verdict=words)
+        )
+    return rows
 
 
 def _by_steps(steps: float, shown: str) -> Verdict:

@@ -129,7 +129,7 @@ class Clips:
         return np.minimum(first + step * np.arange(windows), last)
 
     def generator_batch(
-        self, clips: int = 8, looks: float = 1.0
+        self, clips: int = 8, looks: float = 1.0, hair: float = 1.0
     ) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         """Target, reference, and target in another look with other teeth: ``(B, 5, 3, 96, 96)``
         each.
@@ -137,8 +137,8 @@ class Clips:
         The references of five consecutive target frames are of the same clip: five consecutive
         frames (a moving source) or one frame five times (a still picture), half of the samples
         each; of five random choices those whose mouth looks least like the target's. ``looks``, 0
-        to 1, is the strength of the augmentation; besides, some teeth are whitened and some mouths
-        opened wider, and some mouths of references drawn wide.
+        to 1, is the strength of the augmentation, ``hair`` that of beards in it; besides, some
+        teeth are whitened and some mouths opened wider, and some mouths of references drawn wide.
         """
         rows = np.stack([self._reference_rows(clip) for clip in self.choose(clips)])
         crops = self._crops(rows)  # (B, 1 + choices, 5, 128, 128, 3)
@@ -151,8 +151,8 @@ class Clips:
         reference = widen_mouths(reference, looks, self.draws)
         pictures = vary_mouths(crops[:, 0], reference, looks, self.draws)
         pair, again = pictures.split((2 * SYNC_FRAMES, SYNC_FRAMES), dim=1)
-        pair = vary_look(pair, looks, self.draws)
-        again = vary_look(again, looks, self.draws)
+        pair = vary_look(pair, looks, self.draws, hair=hair)
+        again = vary_look(again, looks, self.draws, hair=hair)
         return pair[:, :SYNC_FRAMES], pair[:, SYNC_FRAMES:], again
 
     def _reference_rows(self, clip: Clip) -> np.ndarray:

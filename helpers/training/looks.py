@@ -50,20 +50,21 @@ HAIR_BRIGHTNESS = (0.02, 0.55)
 
 
 def vary_look(
-    crops: torch.Tensor, strength: float, draws: Draws, first_row: int = 0
+    crops: torch.Tensor, strength: float, draws: Draws, first_row: int = 0, hair: float = 1.0
 ) -> torch.Tensor:
     """Another person in another light for each clip: ``uint8 (B, n, 128, 128, 3)`` to ``(B, n, 3,
     96, 96)``.
 
     All n pictures of a clip get the same change: affine, smooth warp, flip, beard, colour, shade,
-    resolution; noise is each one's own. Only the rows from ``first_row`` on are made.
+    resolution; noise is each one's own. Only the rows from ``first_row`` on are made. ``hair``, 0
+    to 1, is the strength of beards beside the rest.
     """
     batch, n = crops.shape[:2]
     grid = _grid(batch, strength, first_row, draws)
     pictures = crops.permute(0, 1, 4, 2, 3).float().div_(255)
     if strength > 0:
         colour, cover = beards(batch, draws)
-        pictures = torch.lerp(pictures, colour, strength * cover)
+        pictures = torch.lerp(pictures, colour, strength * hair * cover)
 
     pictures = pictures.reshape(batch, n * 3, CROP_SIZE, CROP_SIZE)
     faces = F.grid_sample(pictures, grid, padding_mode="border", align_corners=False)

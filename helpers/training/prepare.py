@@ -26,8 +26,9 @@ from ..errors import InputError
 from ..face.detect import detect_faces
 from ..face.square import FACE_SIZE, crop_square, square_matrix
 from ..face.track import moving_average
+from ..media.ffmpeg import write_file
 from ..networks.sync_expert import SYNC_FRAMES
-from ..params import Params, build
+from ..params import SAMPLE, Params
 from ..sound.mel import melspectrogram
 from .voices import change_voice
 from .weights import write_whole
@@ -42,6 +43,9 @@ HELD_BACK = 20  # without a training.csv, every 20th clip is kept for validation
 VIDEO_SUFFIXES = {".mp4", ".mov", ".mkv", ".mpg", ".avi", ".webm", ".m4v"}
 TABLE = "training.csv"
 COLUMNS = ("file", "speaker", "split")
+TALKING = SAMPLE / "talking.mp4"
+SENTENCES_S = (0, 4)  # where its two sentences begin, with a title card between
+SENTENCE_S = 3
 INDEX = "index.json"
 ARRAYS = ("crops.raw", "mels.raw", "sound.raw")
 
@@ -275,12 +279,18 @@ def training_folder(p: Params) -> Path:
 
 
 def clips_folder(p: Params) -> Path:
-    """The folder that ``clips`` names; if none, a run of its own that lip-syncs the sample."""
+    """The folder that ``clips`` names; if none, the two sentences of the bundled sample.
+
+    They are cut out as they are: what a network has drawn is nothing to learn from.
+    """
     if p.clips:
         return Path(p.clips)
 
-    from .. import run
-
     folder = training_folder(p) / "clips"
-    run.lipsync(build(run_dir=folder))
+    folder.mkdir(parents=True, exist_ok=True)
+    for number, start in enumerate(SENTENCES_S, 1):
+        path = folder / f"sentence_{number}.mp4"
+        if not path.exists():
+            cut = ("-ss", str(start), "-t", str(SENTENCE_S), "-i", media.file_url(TALKING))
+            write_file(path, *cut, "-c:v", "libx264", "-crf", "12", "-c:a", "flac", "-strict", "-2")
     return folder

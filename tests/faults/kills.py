@@ -65,7 +65,7 @@ def stop_all(wholes: Wholes, rng: random.Random, count: int) -> tuple[list[str],
     faults = []
     for number in range(count):
         kind = wholes.kinds[("run", "restore", "batch")[number % 3]]
-        sent = (signal.SIGINT, signal.SIGTERM)[number % 2]
+        sent = (signal.SIGTERM, signal.SIGINT)[number % 2]
         events, whole = wholes.of(kind)
         kind.begin(wholes.out)
         at = _draw(rng, events)

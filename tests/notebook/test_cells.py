@@ -143,7 +143,7 @@ def test_colab_makes_a_form_of_the_parameters(notebook):
 def test_a_slider_covers_the_values_that_are_allowed():
     lines = cells.parameter_cell("03_restore").splitlines()
     assert 'strength = 1.0  # @param {type:"slider", min:0, max:1, step:0.01}' in lines
-    assert 'steps = 200  # @param {type:"integer"}' in cells.parameter_cell("04_train").splitlines()
+    assert 'steps = 50  # @param {type:"integer"}' in cells.parameter_cell("04_train").splitlines()
 
 
 def test_the_app_needs_no_parameters():

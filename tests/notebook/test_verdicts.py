@@ -42,5 +42,19 @@ def test_a_table_has_a_measure_a_row():
         dict(video="lipsync", frames=50, seam=0.25, other="a<b"),
     ]
     markup = plots.quality_table(rows).data
-    cells = "<td>seam</td><td></td><td>0.25</td><td>like a true clip</td>"
+    cells = "<td>seam</td><td></td><td>0.25</td><td>near 0</td><td>like a true clip</td>"
     assert cells in markup and "<td>a&lt;b</td>" in markup and "niqe" not in markup
+
+
+def test_a_training_is_told_better_or_worse_by_what_is_good():
+    before = dict(mouth_l1=0.03, mouth_psnr=26.0, sync_offset=2, flicker_ratio=0.8)
+    after = dict(mouth_l1=0.02, mouth_psnr=25.0, sync_offset=2, flicker_ratio=1.3, weights="after")
+    told = {
+        row["measure"]: (row["good_is"], row["verdict"]) for row in verdicts.changes(before, after)
+    }
+    assert told == {
+        "mouth l1": ("near 0", "better"),
+        "mouth psnr": ("higher", "worse"),
+        "sync offset": ("near 0", "the same"),
+        "flicker ratio": ("near 1", "worse"),
+    }

@@ -201,8 +201,8 @@ def test_inputs_that_change_between_plan_and_result(kind, when, how, strange, mo
     again = works_on(strange)[0]
     real = getattr(media, when)
 
-    def meanwhile(*args):
-        done = real(*args)
+    def meanwhile(*args, **more):
+        done = real(*args, **more)
         path.unlink()
         if how == "changed":
             path.write_bytes(kept + b"more")

@@ -89,7 +89,7 @@ def test_what_was_not_finished_is_prepared_anew(tmp_path):
     assert (out / "crops.raw").read_bytes() == crops
 
 
-def test_without_clips_the_sample_is_lip_synced_beside_the_users_run(tmp_path):
+def test_without_clips_the_samples_own_sentences_are_cut_out_beside_the_users_run(tmp_path):
     """A run with other parameters in the same run folder keeps its result and its record."""
     video = made_clip(tmp_path / "clip.mkv", "25", 0.6)
     audio = write_wave(tmp_path / "speech.wav", tone(0.6))
@@ -100,9 +100,13 @@ def test_without_clips_the_sample_is_lip_synced_beside_the_users_run(tmp_path):
     clips = prepare.clips_folder(params.build(run_dir=folder, steps=1))
     assert clips.is_relative_to(folder / "training")
     rows = prepare.list_clips(clips)
-    assert [row["file"] for row in rows] == ["lipsync.mp4"]
-    sample = media.probe(clips / "lipsync.mp4")
-    assert (sample.width, sample.height) != (160, 120)
+    assert [row["file"] for row in rows] == ["sentence_1.mp4", "sentence_2.mp4"]
+    for row, first in zip(rows, (0, 100), strict=True):
+        sentence = media.probe(clips / row["file"])
+        assert sentence.frames == 75 and sentence.has_audio
+        true = next(media.read_frames(params.SAMPLE / "talking.mp4", prepare.FPS, first, first + 1))
+        cut = next(media.read_frames(clips / row["file"], prepare.FPS, 0, 1))
+        assert np.abs(true.astype(int) - cut).mean() < 2
     assert before == {path: path.read_bytes() for path in before}
 
 

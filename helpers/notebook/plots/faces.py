@@ -2,31 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
-import cv2
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Rectangle
 
 from ...face.square import FACE_SIZE, crop_square
 from ...plan.geometry import frame_matrix
 from ...plan.plan import Plan
 from .canvas import (
-    BESIDE,
     FACE_COLOUR,
     FACES_COLOURS,
     LANDMARK_COLOUR,
     PASSED_COLOUR,
     SHEET_WIDTH,
-    rgb,
+    TITLE_SIZE,
     strip,
 )
+from .sound import draw_activity
 
 SMOOTHED_FRAMES = 7  # of a row of ``smoothing``
 MOST_CHANGE = 25  # grey levels, the brightest of its last column
-LINES_A_SIDE = 250  # a frame's longer side is so many times as long as a drawn line is thick
+CENTRE_REACH = 40  # frames before and after them whose box is followed
 
 
 def contact_sheet(
@@ -36,40 +37,66 @@ def contact_sheet(
 
     ``detections`` are ``float32 (faces, 15)`` a frame: box, score, landmarks.
     """
-    marked = []
-    titles = []
-    for frame, found, n in zip(frames, detections, numbers, strict=True):
-        picture = frame.copy()
+    figure = strip(frames, [f"frame {n}: {_count(d)}" for n, d in _zip(numbers, detections)], 2)
+    _mark_all(figure, frames, detections)
+    return figure
+
+
+def hard_faces(pictures: Mapping[str, np.ndarray], detections: Sequence[np.ndarray]) -> Figure:
+    """One face made harder in several ways, by what was done to it, and what the detector says."""
+    titles = [f"{name}: {_count(found)}" for name, found in _zip(pictures, detections)]
+    figure = strip(list(pictures.values()), titles)
+    _mark_all(figure, list(pictures.values()), detections)
+    return figure
+
+
+def _zip(names: Iterable[Any], values: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+    return zip(names, values, strict=True)
+
+
+def _count(found: np.ndarray) -> str:
+    return f"{len(found) or 'no'} face{'s' * (len(found) != 1)}"
+
+
+def _mark_all(
+    figure: Figure, pictures: Sequence[np.ndarray], detections: Sequence[np.ndarray]
+) -> None:
+    for axes, picture, found in zip(figure.axes, pictures, detections, strict=False):
         for face in found.tolist():
-            _mark_face(picture, face)
-        marked.append(picture)
-        titles.append(f"frame {n}: {len(found) or 'no'} face{'s' * (len(found) != 1)}")
-    return strip(marked, titles, rows=2)
+            _mark_face(axes, face, len(picture))
+        axes.set(xlim=(-0.5, picture.shape[1] - 0.5), ylim=(len(picture) - 0.5, -0.5))
 
 
-def _mark_face(picture: np.ndarray, face: Sequence[float]) -> None:
-    """Draw a detection on a picture, in place."""
+def _mark_face(axes: Axes, face: Sequence[float], height: int) -> None:
     x1, y1, x2, y2, score, *points = face
-    thick = max(2, round(max(picture.shape) / LINES_A_SIDE))
-    corners = (round(x1), round(y1)), (round(x2), round(y2))
-    cv2.rectangle(picture, *corners, rgb(FACE_COLOUR), thick)
-    for x, y in zip(points[::2], points[1::2], strict=True):
-        cv2.circle(picture, (round(x), round(y)), thick + 1, rgb(LANDMARK_COLOUR), -1)
+    box = Rectangle((x1, y1), x2 - x1, y2 - y1, fill=False, edgecolor=FACE_COLOUR, linewidth=2)
+    axes.add_patch(box)
+    axes.scatter(points[::2], points[1::2], s=8, color=LANDMARK_COLOUR, linewidths=0)
 
-    place = (round(x1), max(14, round(y1) - 6))
-    style = (cv2.FONT_HERSHEY_SIMPLEX, thick / 4, rgb(FACE_COLOUR), thick, cv2.LINE_AA)
-    cv2.putText(picture, f"{score:.2f}", place, *style)
+    label = dict(facecolor=FACE_COLOUR, edgecolor="none", pad=1.5)
+    below = y2 + 0.02 * height
+    above = below > 0.9 * height
+    axes.text(
+        x1,
+        y1 - 0.02 * height if above else below,
+        f"{score:.2f}",
+        color="white",
+        fontsize=9,
+        va="bottom" if above else "top",
+        bbox=label,
+        clip_on=True,
+    )
 
 
 def timeline(plan: Plan) -> Figure:
     """Faces over time: where they are, how sure the detector was, cuts, what each frame becomes."""
-    figure, (place, score, fate) = plt.subplots(
-        3,
+    figure, (place, score, fate, speech) = plt.subplots(
+        4,
         1,
-        figsize=(SHEET_WIDTH, 6),
+        figsize=(SHEET_WIDTH, 6.6),
         sharex=True,
         layout="constrained",
-        height_ratios=(3, 1.4, 1.2),
+        height_ratios=(3, 1.4, 0.7, 1),
     )
     seconds = np.arange(plan.frames) / float(plan.fps)
     _draw_detections(place, score, plan, seconds)
@@ -78,7 +105,7 @@ def timeline(plan: Plan) -> Figure:
 
     shot = plan.faces.shot[plan.source]
     for n in np.flatnonzero(np.diff(shot)) + 1:
-        for axes in (place, score, fate):
+        for axes in (place, score, fate, speech):
             label = "cut" if axes is place else None
             axes.axvline(seconds[n], color="black", linestyle="--", linewidth=1, label=label)
 
@@ -86,9 +113,11 @@ def timeline(plan: Plan) -> Figure:
     place.set_ylim(0, plan.source_size[0])
     handles, labels = place.get_legend_handles_labels()
     entries = dict(zip(labels, handles, strict=True))  # one a label
-    place.legend(entries.values(), entries.keys(), **BESIDE)
+    place.legend(entries.values(), entries.keys(), loc="upper right")
     score.set(ylabel="confidence", ylim=(0, 1.05))
     _draw_fate(fate, plan, seconds)
+    draw_activity(speech, seconds, plan.speech)
+    speech.set(xlabel="seconds", xlim=(0, float(plan.duration)))
     return figure
 
 
@@ -110,16 +139,15 @@ def _draw_track(place: Axes, score: Axes, layer: Plan, seconds: np.ndarray, colo
     confidence[~layer.redrawn] = np.nan
 
     middle = (box[:, 0] + box[:, 2]) / 2
-    label = "re-drawn: centre, and box width (band)"
+    label = "re-drawn (band: its box)"
     place.plot(seconds, middle, color=colour, label=label)
     place.fill_between(seconds, box[:, 0], box[:, 2], color=colour, alpha=0.15, linewidth=0)
     score.plot(seconds, confidence, color=colour)
 
 
 def _draw_fate(axes: Axes, plan: Plan, seconds: np.ndarray) -> None:
-    """Which frames are re-drawn, which are passed through, and when somebody speaks."""
+    """Which frames are re-drawn, and which are passed through."""
     end = float(plan.duration)
-
     states = {"re-drawn": plan.redrawn, "passed through": ~plan.redrawn}
     for (label, frames), colour in zip(states.items(), (FACE_COLOUR, PASSED_COLOUR), strict=True):
         axes.fill_between(
@@ -132,33 +160,53 @@ def _draw_fate(axes: Axes, plan: Plan, seconds: np.ndarray) -> None:
             alpha=0.6,
         )
 
-    axes.plot(seconds, plan.speech, color="black", linewidth=1, label="speech activity")
-    axes.set(yticks=[], xlabel="seconds", xlim=(0, end), ylim=(0, 1.1), ylabel="frame")
-    axes.legend(**BESIDE)
+    axes.set(yticks=[], ylim=(0, 1), ylabel="frame")
+    axes.legend(loc="center right")
 
 
 def smoothing(
     frames: Sequence[np.ndarray], detected: Plan, smoothed: Plan, numbers: Sequence[int]
 ) -> Figure:
-    """Up to seven consecutive frames, cut by the detector's own landmarks and by smoothed ones.
+    """The centre of a face's box over time, as detected and smoothed, and what that does.
 
-    On the right, what moves in each row.
+    ``numbers`` are consecutive frames, shown as they are cut out; on the right, what moves.
     """
+    plans = {"as detected": detected, "smoothed": smoothed}
     columns = SMOOTHED_FRAMES + 1
-    figure, axes = plt.subplots(2, columns, figsize=(SHEET_WIDTH, 3.9), layout="constrained")
-    for row, (name, plan) in enumerate({"as detected": detected, "smoothed": smoothed}.items()):
+    figure = plt.figure(figsize=(SHEET_WIDTH, 6.2), layout="constrained")
+    grid = figure.add_gridspec(3, columns, height_ratios=(1.25, 1, 1))
+    _draw_centres(figure.add_subplot(grid[0, :]), plans, numbers)
+
+    for row, (name, plan) in enumerate(plans.items(), start=1):
+        cells = [figure.add_subplot(grid[row, column]) for column in range(columns)]
         crops = [
             crop_square(frame, frame_matrix(plan, n), FACE_SIZE)
             for frame, n in zip(frames, numbers, strict=True)
         ]
-        for cell, picture, n in zip(axes[row], crops, numbers, strict=False):
+        for cell in cells:
+            cell.axis("off")
+        for cell, picture, n in zip(cells, crops, numbers, strict=False):
             cell.imshow(picture)
             cell.set_title(f"{name}, {n}", fontsize=8)
 
         motion = np.std(np.stack(crops).astype(np.float32), axis=0).mean(axis=2)
-        axes[row, -1].imshow(motion, cmap="magma", vmin=0, vmax=MOST_CHANGE)
-        axes[row, -1].set_title(f"change: {motion.mean():.2f}", fontsize=8)
-
-    for cell in axes.flat:
-        cell.axis("off")
+        cells[-1].imshow(motion, cmap="magma", vmin=0, vmax=MOST_CHANGE)
+        cells[-1].set_title(f"change: {motion.mean():.2f}", fontsize=8)
     return figure
+
+
+def _draw_centres(axes: Axes, plans: Mapping[str, Plan], numbers: Sequence[int]) -> None:
+    """The box's centre around some frames, in px from its mean there."""
+    reach = range(max(0, numbers[0] - CENTRE_REACH), numbers[-1] + CENTRE_REACH)
+    near = [n for n in reach if n < plans["smoothed"].frames and plans["smoothed"].redrawn[n]]
+    mean = 0.0
+    for (name, plan), colour in zip(plans.items(), (LANDMARK_COLOUR, FACE_COLOUR), strict=True):
+        box = plan.faces.box[plan.source[near]].astype(float)
+        centre = (box[:, 0] + box[:, 2]) / 2
+        mean = mean or centre.mean()
+        axes.plot(near, centre - mean, color=colour, marker=".", label=name)
+
+    axes.axvspan(numbers[0] - 0.5, numbers[-1] + 0.5, color=PASSED_COLOUR, alpha=0.3, linewidth=0)
+    axes.set(xlabel="frame (grey: those below)", ylabel="px from the mean")
+    axes.set_title("Centre of the face's box, across", fontsize=TITLE_SIZE)
+    axes.legend(loc="best")

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-import librosa.display
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.axes import Axes
@@ -16,34 +15,54 @@ from matplotlib.patches import Rectangle
 from ... import media
 from ...plan.plan import Plan
 from ...sound.mel import MEL_ALIGNMENTS, MEL_WINDOW, MELS_PER_SECOND, N_MELS, window_starts
-from .canvas import BESIDE, FACE_COLOUR, MARK_COLOUR, SHEET_WIDTH, TITLE_SIZE
+from .canvas import FACE_COLOUR, MARK_COLOUR, SHEET_WIDTH, TITLE_SIZE, show
 
 MEL_LIMIT = 4  # mels are scaled to +-4
 CLOSE_UP = 48  # mel columns around a frame
-SILENT = 1e-3  # amplitude under which a recording is drawn as a line
+WAVE_PIECES = 2000  # of a drawn waveform
+SPEECH_COLOUR = "#3b5bdb"
 
 
 def waveform_and_mel(wave: np.ndarray, mel: np.ndarray, activity: np.ndarray) -> Figure:
-    """The recording as samples, with its speech activity, and as the network hears it.
+    """The recording as samples and as the network hears it, and when somebody speaks.
 
     wave ``float32`` at 16 kHz; mel ``float32 (80, M)``; activity ``float32 (N,)``: 1 in speech to 0
     in a pause, evenly spread over the recording.
     """
-    figure, (top, bottom) = plt.subplots(
-        2, 1, figsize=(SHEET_WIDTH, 5), sharex=True, layout="constrained"
+    figure, (top, middle, bottom) = plt.subplots(
+        3,
+        1,
+        figsize=(SHEET_WIDTH, 6),
+        sharex=True,
+        layout="constrained",
+        height_ratios=(2, 0.9, 2.4),
     )
     seconds = len(wave) / media.SAMPLE_RATE
-    librosa.display.waveshow(wave, sr=media.SAMPLE_RATE, ax=top, color=FACE_COLOUR)
+    _draw_wave(top, wave)
+    top.set_title(f"Waveform: {len(wave):,} numbers, 16,000 for each of {seconds:.2f} s")
 
     times = (np.arange(len(activity)) + 0.5) / len(activity) * seconds
-    height = max(np.abs(wave).max(), SILENT)
-    top.plot(times, activity * height, color="black", linewidth=1.2, label="speech activity")
-    top.legend(**BESIDE)
-    top.set(title=f"Waveform, {seconds:.2f} s at 16 kHz", ylabel="amplitude", xlabel="")
-
+    draw_activity(middle, times, activity)
     _draw_whole_mel(figure, bottom, mel)
-    bottom.set_title("Mel spectrogram: 80 bands, 80 columns a second")
+    bottom.set_title(f"Mel spectrogram: 80 bands, {mel.shape[1]} columns, 80 for each second")
     return figure
+
+
+def _draw_wave(axes: Axes, wave: np.ndarray) -> None:
+    """Least and greatest sample of each of some thousand pieces."""
+    size = max(1, len(wave) // WAVE_PIECES)
+    pieces = wave[: len(wave) // size * size].reshape(-1, size)
+    times = np.arange(len(pieces)) * size / media.SAMPLE_RATE
+    axes.fill_between(times, pieces.min(axis=1), pieces.max(axis=1), color=FACE_COLOUR, linewidth=0)
+    axes.set(ylabel="amplitude", xlim=(0, len(wave) / media.SAMPLE_RATE))
+
+
+def draw_activity(axes: Axes, seconds: np.ndarray, activity: np.ndarray) -> None:
+    """Speech activity over time, 0 in pauses."""
+    axes.fill_between(seconds, activity, color=SPEECH_COLOUR, alpha=0.35, linewidth=0)
+    axes.plot(seconds, activity, color=SPEECH_COLOUR, linewidth=1.2)
+    axes.set(ylim=(-0.05, 1.1), yticks=[0, 1], yticklabels=["pause", "speech"])
+    axes.set_ylabel("activity")
 
 
 def draw_mel(axes: Axes, mel: np.ndarray, **style: Any) -> AxesImage:
@@ -102,23 +121,42 @@ def _box(left: float, bottom: float, width: float, height: float, line: float) -
     return Rectangle((left, bottom), width, height, fill=False, edgecolor="white", linewidth=line)
 
 
-def mel_windows(plan: Plan, numbers: Sequence[int]) -> Figure:
-    """The mel with the window of chosen frames on it, and each window as the network gets it."""
-    figure = plt.figure(figsize=(SHEET_WIDTH, 5.5), layout="constrained")
-    grid = figure.add_gridspec(2, len(numbers), height_ratios=(1.4, 1))
+def mel_windows(plan: Plan, mouths: Mapping[int, np.ndarray]) -> Figure:
+    """The mel with the windows of some frames on it; below, each beside the mouth that it gave.
+
+    ``mouths``: pictures ``uint8 (H, W, 3)`` by output frame.
+    """
+    count = len(mouths)
+    figure = plt.figure(figsize=(SHEET_WIDTH, 5.4), layout="constrained")
+    grid = figure.add_gridspec(2, 2 * count, height_ratios=(1.4, 1), width_ratios=[0.45, 1] * count)
     whole = figure.add_subplot(grid[0, :])
     _draw_whole_mel(figure, whole, plan.mel)
-    whole.set_title("Windows of 0.2 s (boxes) and the time of their video frames (lines)")
+    whole.set_title("Windows of 0.2 s (boxes) and the moments of their video frames (lines)")
 
-    for column, n in enumerate(numbers):
+    for column, (n, mouth) in enumerate(mouths.items()):
         start = int(plan.mel_start[n])
         left = start / MELS_PER_SECOND
         width = MEL_WINDOW / MELS_PER_SECOND
         whole.add_patch(_box(left, 0.5, width, N_MELS - 1, 1.5))
         whole.axvline((n + 0.5) / float(plan.fps), color=MARK_COLOUR, linewidth=1)
 
-        axes = figure.add_subplot(grid[1, column])
-        draw_mel(axes, plan.mel[:, start : start + MEL_WINDOW])
-        axes.set_title(f"frame {n}: columns {start}-{start + MEL_WINDOW - 1}", fontsize=8)
-        axes.set(yticks=[], xticks=[])
+        heard = figure.add_subplot(grid[1, 2 * column])
+        draw_mel(heard, plan.mel[:, start : start + MEL_WINDOW])
+        heard.set(yticks=[], xticks=[])
+        heard.set_title("heard", fontsize=TITLE_SIZE)
+        show(figure.add_subplot(grid[1, 2 * column + 1]), mouth, f"frame {n}")
+    return figure
+
+
+def other_sounds(windows: Mapping[str, np.ndarray], mouths: Sequence[np.ndarray]) -> Figure:
+    """One frame drawn to several mel windows: each ``float32 (80, 16)`` beside its mouth."""
+    count = len(windows)
+    figure, axes = plt.subplots(
+        1, 2 * count, figsize=(SHEET_WIDTH, 3), layout="constrained", width_ratios=[0.3, 1] * count
+    )
+    for k, ((title, window), mouth) in enumerate(zip(windows.items(), mouths, strict=True)):
+        draw_mel(axes[2 * k], window)
+        axes[2 * k].set(yticks=[], xticks=[])
+        axes[2 * k].set_title("heard", fontsize=TITLE_SIZE)
+        show(axes[2 * k + 1], mouth, title)
     return figure

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from IPython.display import HTML
 
 from ... import media
-from ..verdicts import quality_rows, text_of
+from ..verdicts import changes, quality_rows, text_of
 
 
 def table(rows: Sequence[dict[str, Any]]) -> HTML:
@@ -30,10 +30,16 @@ def quality_table(rows: Sequence[dict[str, Any]]) -> HTML:
     lines = [
         {"measure": row["name"]}
         | row["figures"]
-        | {"verdict": row["verdict"], "what it says": row["meaning"]}
+        | {"good is": row["good"], "verdict": row["verdict"], "what it says": row["meaning"]}
         for row in quality_rows(rows)
     ]
     return table(lines)
+
+
+def changes_table(before: Mapping[str, float], after: Mapping[str, float]) -> HTML:
+    """Figures of ``training.evaluate`` before and after a training, with what is good of each."""
+    rows = changes(before, after)
+    return table([{name.replace("_", " "): value for name, value in row.items()} for row in rows])
 
 
 def probe_table(*infos: media.MediaInfo) -> HTML:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from .canvas import FACE_COLOUR, SHEET_WIDTH, TITLE_SIZE, strip
 
 PANELS_A_ROW = 4
+LOWER = slice(38, 96), slice(10, 86)  # rows and columns of a square that films show
 
 
 def augmentation(target: np.ndarray, reference: np.ndarray, encoded: np.ndarray) -> Figure:
@@ -22,6 +23,31 @@ def augmentation(target: np.ndarray, reference: np.ndarray, encoded: np.ndarray)
     pictures = [picture.transpose(1, 2, 0) for row in rows.values() for picture in row]
     titles = [name for name, row in rows.items() for _ in row]
     return strip(pictures, titles, rows=len(rows))
+
+
+def film_strips(rows: Mapping[str, np.ndarray]) -> Figure:
+    """Films under each other, a row each: faces ``(K, 96, 96, 3)`` by name, K the same.
+
+    Only their lower part is shown.
+    """
+    count = len(next(iter(rows.values())))
+    height, width = next(iter(rows.values()))[0][LOWER].shape[:2]
+    size = SHEET_WIDTH / count * 0.92 * height / width
+    figure, axes = plt.subplots(
+        len(rows),
+        count,
+        figsize=(SHEET_WIDTH, size * len(rows) + 0.2),
+        layout="constrained",
+        squeeze=False,
+    )
+    for cells, (name, pictures) in zip(axes, rows.items(), strict=True):
+        for cell, picture in zip(cells, pictures, strict=True):
+            cell.imshow(picture[LOWER])
+            cell.set(xticks=[], yticks=[])
+            for side in cell.spines.values():
+                side.set_visible(False)
+        cells[0].set_ylabel(name, rotation=0, ha="right", va="center", fontsize=TITLE_SIZE)
+    return figure
 
 
 def similarity(matrix: np.ndarray, curve: np.ndarray) -> Figure:

@@ -19,7 +19,7 @@ from ...errors import MediaError
 from ...measure.table import flicker_curves
 from ...plan.geometry import source_pictures
 from ...plan.plan import Plan
-from .. import player, plots
+from .. import lessons, player, plots
 from ..glance import spread
 from .texts import megabytes
 
@@ -52,23 +52,29 @@ def _face_pictures(folder: Path, record: Record, plan: Plan, engine: Engine) -> 
     source = record["inputs"]["video"]["path"]
     shown = np.flatnonzero(plan.faces.present[plan.source])
     chosen = list(dict.fromkeys(spread(shown, COLUMNS)))
-    middle = chosen[len(chosen) // 2]
-    view = run.preview(plan, source, engine, middle)
+    views = {n: run.preview(plan, source, engine, n) for n in chosen[1:4] or chosen}
+    middle = list(views)[len(views) // 2]
+    shut = lessons.most_shut(engine, views)
+    wide = chosen[int(lessons.openness(plan, engine)[chosen].argmax())]
+    sound = engine.sound(plan, [wide])
+    (by_network,) = lessons.to_other_sounds(plan, engine, views[shut]["source"], shut, sound)
 
     strip = {"source": [next(source_pictures(plan, source, n, n + 1)) for n in chosen]}
     for name, result in record["results"].items():
         strip[name] = run.frames_of(result["path"], plan, chosen)
 
+    mouths = {n: lessons.mouth_of(view["made"], plan, n) for n, view in views.items()}
     pictures = dict(
         timeline=png(plots.timeline(plan)),
         strip=png(plots.before_after(strip, chosen, plan)),
         flicker=png(plots.flicker(flicker_curves(folder), plan)),
-        sound=png(plots.mel_windows(plan, chosen[1:5] or chosen)),
-        network=png(plots.network_view(view, middle)),
-        mask=png(plots.mask_view(view, plan, middle)),
+        sound=png(plots.mel_windows(plan, mouths)),
+        network=png(plots.network_view(by_network)),
+        mask=png(plots.mask_view(views[middle], plan, middle)),
     )
     if (plan.donors[0] >= 0).any():
-        pictures["mouths"] = png(plots.own_mouths(plan, view, middle))
+        donors = lessons.donor_faces(plan, source, list(views))
+        pictures["mouths"] = png(plots.own_mouths(plan, views, donors))
     return pictures
 
 
