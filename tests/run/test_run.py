@@ -265,9 +265,12 @@ def test_a_killed_run_goes_on_with_the_same_pixels(small_run, monkeypatch):
         small_run(p.video, p.audio, batch_size=8, name="killed")
     assert not Path(p.run_dir).with_name("killed").joinpath("lipsync.mp4").exists()
     rest = []
-    monkeypatch.setattr(
-        media, "write_video", lambda path, *a: rest.append(Path(path).name) or real(path, *a)
-    )
+
+    def noted(path, frames, *more, **options):
+        rest.append(Path(path).name)
+        return real(path, frames, *more, **options)
+
+    monkeypatch.setattr(media, "write_video", noted)
     resumed, q = small_run(p.video, p.audio, batch_size=8, name="killed")
     assert written == ["000000.mp4", "000016.mp4"] and rest == ["000032.mp4", "000048.mp4"]
     plan = load_plan(Path(q.run_dir, "plan.npz"))
