@@ -12,6 +12,9 @@ from ..errors import InputError
 from ..limits import MOST_PIXELS, check_pixels
 from .ffmpeg import ffmpeg_command, input_args, run_ffmpeg
 
+# of a damaged picture one line is said, by us
+cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)
+
 WHITE = 255  # behind what is transparent
 HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"mif1", b"avif")  # of stills, not sequences
 

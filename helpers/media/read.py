@@ -7,11 +7,12 @@ shown at n / fps seconds.
 
 from __future__ import annotations
 
+import itertools
 import os
 import subprocess
 import tempfile
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
@@ -20,7 +21,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..limits import check_held
-from .ffmpeg import check_ended, ffmpeg_command, input_args, warn
+from .ffmpeg import bound_memory, check_ended, ffmpeg_command, input_args, warn
 from .filters import keeps_filters, picture_filters
 from .info import MediaInfo, frame_count
 from .picture import read_picture
@@ -63,10 +64,12 @@ def read_frames(
     command = _decode_command(info, fps, start, stop, size or view.size(info), view)
     frame = None
     position = start
-    for frame in _stream(command, size or view.size(info), info, start):
+    stream = _stream(command, size or view.size(info), info, start)
+    for frame in itertools.islice(stream, stop - start):  # ffmpeg may not end by itself
         yield frame
         position += 1
 
+    stream.close()
     if frame is None:  # the stream ended before
         before = read_frames(path, fps, 0, start, size, view)
         frame = deque(before, maxlen=1).pop()
@@ -88,11 +91,12 @@ def _read_still(info: MediaInfo, size: tuple[int, int] | None, view: View) -> np
 
 def _stream(
     command: list[str], size: tuple[int, int], info: MediaInfo, start: int
-) -> Iterator[np.ndarray]:
+) -> Generator[np.ndarray]:
     """The frames that a command writes. Raises InputError if a clip has none from frame 0 on."""
     width, height = size
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
+        bound_memory(process)
         try:
             frame = None
             buffer = np.empty((height, width, 3), np.uint8)

@@ -69,6 +69,7 @@ def test_people_who_do_not_talk_are_restored_when_asked(small_run, monkeypatch, 
         strength=1.0,
         steady=0.0,
     )
+    darker.needs_memory = False
     source = next(source_pictures(plan, p.video, 10, 11))
     for asked in (False, True):
         q = replace(p, restore_unsynced=asked)

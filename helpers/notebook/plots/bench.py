@@ -19,11 +19,9 @@ COLOURS = [plt.colormaps["tab20"](number) for number in range(20)]
 def bench_figure(result: Mapping[str, Any]) -> Figure:
     """Stages at several heights, whole runs, memory, batch sizes, and upstream where it was run."""
     figure, axes = plt.subplots(2, 3, figsize=(SHEET_WIDTH, 7), layout="constrained")
-    cells = iter(axes.flat)
-    for cell, draw in zip(cells, (_stages, _seconds, _memory, _batches, _pairs), strict=False):
+    axes[1, 2].axis("off")
+    for cell, draw in zip(axes.flat, (_stages, _seconds, _memory, _batches, _pairs), strict=False):
         draw(cell, result)
-    for cell in cells:
-        cell.axis("off")
 
     machine = result["machine"]
     where = machine["gpu"] or machine["processor"]
@@ -39,7 +37,7 @@ def stacked(axes: Axes, labels: Sequence[str], parts: Mapping[str, Sequence[floa
         left = [start + value for start, value in zip(left, values, strict=True)]
 
     for row, whole in enumerate(left):
-        axes.text(whole, row, f" {whole:.1f}", va="center", fontsize=8)
+        axes.text(whole, row - 0.25, f" {whole:.3g}", va="center", fontsize=8)
     axes.invert_yaxis()
     axes.margins(x=0.15)
     axes.legend(fontsize=7, **BESIDE)
@@ -55,15 +53,19 @@ def _stages(axes: Axes, result: Mapping[str, Any]) -> None:
 
 def _seconds(axes: Axes, result: Mapping[str, Any]) -> None:
     runs = result["runs"]
-    planned = [run["stages"].get("plan", {}).get("all", 0.0) for run in runs]
-    drawn = [run["stages"]["lipsync"]["all"] for run in runs]
-    started = [
-        run["process_s"] - plan - draw for run, plan, draw in zip(runs, planned, drawn, strict=True)
-    ]
     lengths = [f"{run['clip_s']:g} s" for run in runs]
-    stacked(axes, lengths, dict(start=started, plan=planned, draw=drawn))
-    axes.plot([run["cpu_s"] for run in runs], lengths, "k|", markersize=14)
-    axes.set(xlabel="seconds (black line: of all cores)", title="Whole runs, start included")
+    parts: dict[str, list[float]] = dict(start=[], plan=[], draw=[])
+    for run in runs:
+        plan = run["stages"]["plan"]["all"]
+        draw = run["stages"]["lipsync"]["all"]
+        seconds = (run["process_s"] - plan - draw, plan, draw)
+        for part, value in zip(parts.values(), seconds, strict=True):
+            part.append(value / run["clip_s"])
+
+    stacked(axes, lengths, parts)
+    axes.plot([run["cpu_s"] / run["clip_s"] for run in runs], lengths, "k|", markersize=14)
+    label = "seconds a second of the clip (black line: of all cores)"
+    axes.set(xlabel=label, title="Whole runs, start included")
 
 
 def _memory(axes: Axes, result: Mapping[str, Any]) -> None:
@@ -94,4 +96,4 @@ def _pairs(axes: Axes, result: Mapping[str, Any]) -> None:
 
     axes.set_xticks(range(len(pairs)), [f"{pair['ratio']:.2f}" for pair in pairs])
     axes.set(xlabel="ratio, pair by pair", ylabel="seconds", title="Upstream's weights, box given")
-    axes.legend(fontsize=8)
+    axes.legend(fontsize=8, loc="lower right")
