@@ -99,16 +99,20 @@ def offsets(curves: Mapping[str, np.ndarray], fps: float) -> Figure:
 
 
 def flicker(curves: dict[str, np.ndarray], plan: Plan) -> Figure:
-    """``flicker_curves`` over time."""
+    """``flicker_curves`` over time; those of which nothing was measured are left out."""
     figure, axes = plt.subplots(figsize=(SHEET_WIDTH, 3), layout="constrained")
     seconds = np.arange(plan.frames) / float(plan.fps)
     for (name, curve), colour in zip(curves.items(), ("black", *FACES_COLOURS), strict=False):
-        label = f"{name}: mean {np.nanmean(curve):.2f}"
-        axes.plot(seconds, curve, color=colour, linewidth=1.2, label=label)
+        measured = np.flatnonzero(np.isfinite(curve))
+        if not len(measured):
+            continue
 
-    measured = np.flatnonzero(np.isfinite(next(iter(curves.values()))))
+        shown = slice(measured[0], measured[-1] + 1)
+        label = f"{name}: mean {np.nanmean(curve):.2f}"
+        axes.plot(seconds[shown], curve[shown], color=colour, linewidth=1.2, label=label)
+
     axes.set(xlabel="seconds", ylabel="grey levels", title="Flicker of the mouth", ylim=(0, None))
-    axes.set_xlim(seconds[measured[0]], seconds[measured[-1]])
+    axes.margins(x=0)
     axes.legend(loc="best")
     return figure
 
