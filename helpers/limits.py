@@ -16,6 +16,7 @@ FACES = 64  # in a frame
 
 # whatever the parameters
 MOST_PIXELS = 1 << 27  # of a picture that is decoded at all
+MOST_MEMORY = 4 << 30  # bytes of address space of an ffmpeg that decodes pictures
 MOST_BYTES = 4 << 30  # of the frames of a clip that is held in memory whole
 
 

@@ -9,13 +9,14 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import imageio_ffmpeg
 
 from ..errors import MediaError
-from ..limits import MOST_PIXELS
+from ..limits import MOST_MEMORY, MOST_PIXELS
 
 # Demuxers of files that name other files, here or in the network, to be opened in their place.
 REFERRING = {"avisynth", "concat", "dash", "hls", "imf", "rtsp", "sdp", "svg_pipe"}
@@ -66,6 +67,15 @@ def check_ended(status: int, path: str | os.PathLike) -> None:
             f"ffmpeg was killed (signal {-status}) while it read {path};"
             " is there too little memory? Run again"
         )
+
+
+def bound_memory(process: subprocess.Popen) -> None:
+    """Keep an ffmpeg from filling the machine, as it does over a gap of hours; Linux alone."""
+    if sys.platform == "linux":
+        import resource
+
+        with suppress(OSError):  # it has ended
+            resource.prlimit(process.pid, resource.RLIMIT_AS, (MOST_MEMORY, MOST_MEMORY))
 
 
 def file_url(path: str | os.PathLike) -> str:

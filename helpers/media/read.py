@@ -21,7 +21,7 @@ import numpy as np
 
 from ..errors import InputError
 from ..limits import check_held
-from .ffmpeg import check_ended, ffmpeg_command, input_args, warn
+from .ffmpeg import bound_memory, check_ended, ffmpeg_command, input_args, warn
 from .filters import keeps_filters, picture_filters
 from .info import MediaInfo, frame_count
 from .picture import read_picture
@@ -96,6 +96,7 @@ def _stream(
     width, height = size
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, bufsize=0)
+        bound_memory(process)
         try:
             frame = None
             buffer = np.empty((height, width, 3), np.uint8)

@@ -174,9 +174,10 @@ def test_everybodys_own_mouth_is_known(small_run, monkeypatch):
     """One code for each track, of its first frames; nothing where there is no face."""
     boxes = [box_detection(b, 160, 120) for b in ((4, 20, 74, 100), (84, 20, 154, 100))]
     monkeypatch.setattr("helpers.plan.mouths.NEUTRAL_FRAMES", 3)
-    found = iter([boxes[n >= 30] if not 10 <= n < 30 else boxes[0][:0] for n in range(50)])
-    monkeypatch.setitem(
-        DETECTORS, "retinaface", lambda frames, device: [next(found) for _ in frames]
+    found = [boxes[n >= 30] if not 10 <= n < 30 else boxes[0][:0] for n in range(50)]
+    monkeypatch.setattr(
+        "helpers.plan.scene.detect_clip",
+        lambda frames, *_: (found[n] for n, _ in enumerate(frames)),
     )
     _, p = small_run(box="")
     plan = load_plan(Path(p.run_dir, "plan.npz"))
@@ -253,20 +254,23 @@ def test_a_killed_run_goes_on_with_the_same_pixels(small_run, monkeypatch):
     written = []
     real = media.write_video
 
-    def dies(path, frames, *more):
+    def dies(path, frames, *more, **options):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(Path(path).name)
-        return real(path, frames, *more)
+        return real(path, frames, *more, **options)
 
     monkeypatch.setattr(media, "write_video", dies)
     with pytest.raises(Stopped, match="stopped at 32 of 50 frames; run again to go on"):
         small_run(p.video, p.audio, batch_size=8, name="killed")
     assert not Path(p.run_dir).with_name("killed").joinpath("lipsync.mp4").exists()
     rest = []
-    monkeypatch.setattr(
-        media, "write_video", lambda path, *a: rest.append(Path(path).name) or real(path, *a)
-    )
+
+    def noted(path, frames, *more, **options):
+        rest.append(Path(path).name)
+        return real(path, frames, *more, **options)
+
+    monkeypatch.setattr(media, "write_video", noted)
     resumed, q = small_run(p.video, p.audio, batch_size=8, name="killed")
     assert written == ["000000.mp4", "000016.mp4"] and rest == ["000032.mp4", "000048.mp4"]
     plan = load_plan(Path(q.run_dir, "plan.npz"))

@@ -100,17 +100,21 @@ def offsets(curves: Mapping[str, np.ndarray], fps: float) -> Figure:
 
 
 def flicker(curves: dict[str, np.ndarray], plan: Plan) -> Figure:
-    """``flicker_curves`` over time."""
+    """``flicker_curves`` over time; those of which nothing was measured are left out."""
     figure, axes = plt.subplots(figsize=(SHEET_WIDTH, 3), layout="constrained")
     seconds = np.arange(plan.frames) / float(plan.fps)
     for (name, curve), colour in zip(curves.items(), ("black", *FACES_COLOURS), strict=False):
+        measured = np.flatnonzero(np.isfinite(curve))
+        if not len(measured):
+            continue
+
+        shown = slice(measured[0], measured[-1] + 1)
         label = f"{name}: mean {np.nanmean(curve):.2f}"
         style = "--" if name == list(curves)[-1] else "-"
-        axes.plot(seconds, curve, style, color=colour, linewidth=1.4, label=label)
+        axes.plot(seconds[shown], curve[shown], style, color=colour, linewidth=1.4, label=label)
 
-    measured = np.flatnonzero(np.isfinite(next(iter(curves.values()))))
     axes.set(xlabel="seconds", ylabel="grey levels", title="Flicker of the mouth", ylim=(0, None))
-    axes.set_xlim(seconds[measured[0]], seconds[measured[-1]])
+    axes.margins(x=0)
     axes.legend(loc="best")
     return figure
 
