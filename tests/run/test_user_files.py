@@ -201,11 +201,11 @@ def test_finishing_one_result_keeps_the_segments_of_the_other(small_run, folder,
     real = media.write_video
     written = []
 
-    def dies(path, *more):
+    def dies(path, *more, **named):
         if len(written) == 2:
             raise KeyboardInterrupt
         written.append(path)
-        return real(path, *more)
+        return real(path, *more, **named)
 
     restoring = params.build(run_dir=folder, restorer="sharpen")
     with monkeypatch.context() as patch, pytest.raises(KeyboardInterrupt):
@@ -217,7 +217,12 @@ def test_finishing_one_result_keeps_the_segments_of_the_other(small_run, folder,
     assert listing(folder / run.UNFINISHED) == kept
 
     rest = []
-    monkeypatch.setattr(media, "write_video", lambda path, *a: rest.append(path) or real(path, *a))
+
+    def noted(path, *more, **named):
+        rest.append(path)
+        return real(path, *more, **named)
+
+    monkeypatch.setattr(media, "write_video", noted)
     run.restore(restoring)
     assert [path.name for path in rest] == ["000032.mp4", "000048.mp4"]
     assert not (folder / run.UNFINISHED).exists()
