@@ -39,7 +39,7 @@ def in_turn(
 def pool(workers: int = 0, scheduler: str = "") -> Iterator[Pool | None]:
     """Workers of this machine, or those of a scheduler; None where neither is asked for.
 
-    Workers started for this take one task at a time, each with one thread. Raises ParameterError if
+    Workers started for this take one task at a time. Raises ParameterError if
     both are given or ``distributed`` is not installed, RunError if the scheduler does not answer.
     """
     if workers and scheduler:

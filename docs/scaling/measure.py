@@ -19,15 +19,15 @@ from typing import Any
 
 import matplotlib.pyplot as plt
 
-from helpers import run
-from helpers.measure.bench import machine, repeated_speech, sample_clip
+from helpers import media, run
+from helpers.measure.bench import machine, repeated_speech, scaled_clip
 
 HERE = Path(__file__).parent
-LENGTHS = (10, 30, 60, 120)  # s, at 720 lines
-HEIGHTS = (360, 480, 720, 1080)  # of 10 s
-WORKERS = (0, 1, 2)  # on a clip of 60 s; 0: in the command's own process
+LENGTHS = (10, 30, 60)  # s, at 720 lines
+HEIGHTS = (480, 720, 1080)  # of 10 s
+WORKERS = (0, 1, 2)  # on a clip of 30 s; 0: in the command's own process
 SHORT = 10
-LONG = 60
+LONG = 30
 
 Row = dict[str, Any]
 
@@ -63,7 +63,7 @@ def measure() -> list[Row]:
     jobs += [(LONG, 720, count) for count in WORKERS if count]
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        video = sample_clip(folder)
+        video = scaled_clip(str(run.SAMPLE_FILES["video"]), 720, folder)
         speech = str(run.SAMPLE_FILES["audio"])
         for number, (seconds, height, workers) in enumerate(jobs):
             sound = repeated_speech(speech, seconds, folder)
@@ -73,21 +73,16 @@ def measure() -> list[Row]:
     return rows
 
 
-def for_simulation(rows: list[Row]) -> dict[str, float]:
-    """What ``simulate.Machine`` asks, of the longest run here and the shortest."""
+def for_simulation(rows: list[Row], source_frames: int) -> dict[str, float]:
+    """What ``simulate.Machine`` asks; a plan is made of the source's frames, each of them once."""
     alone = [row for row in rows if row["height"] == 720 and not row["workers"]]
     short, long = alone[0], alone[-1]
-    frames = long["frames"] - short["frames"]
-
-    def growing(stage: str) -> float:
-        both = (row["stages"][stage]["all"] for row in (long, short))
-        return (next(both) - next(both)) / frames
-
-    each = growing("plan") + growing("lipsync")
+    plan, drawing = (short["stages"][stage]["all"] for stage in ("plan", "lipsync"))
+    more = long["stages"]["lipsync"]["all"] - drawing
     return dict(
-        plan_s=round(growing("plan"), 4),
-        draw_s=round(growing("lipsync"), 4),
-        start_s=round(short["seconds"] - short["frames"] * each, 2),
+        plan_s=round(plan / source_frames, 4),
+        draw_s=round(more / (long["frames"] - short["frames"]), 4),
+        start_s=round(short["seconds"] - plan - drawing, 2),
         frame_mb=round(long["mb"] / long["frames"], 4),
     )
 
@@ -96,7 +91,7 @@ def draw(rows: list[Row]) -> None:
     alone = [row for row in rows if not row["workers"]]
     lengths = [row for row in alone if row["height"] == 720]
     heights = sorted((row for row in alone if row["clip_s"] < 11), key=height_of)
-    shared = [row for row in rows if row["clip_s"] > 59 and row["clip_s"] < 61]
+    shared = [row for row in rows if 29 < row["clip_s"] < 31]
 
     figure, axes = plt.subplots(1, 3, figsize=(10, 3), layout="constrained")
     axes[0].plot(*columns(lengths, "clip_s"), "o-")
@@ -105,7 +100,7 @@ def draw(rows: list[Row]) -> None:
     axes[1].set(xlabel="lines of a clip of 10 s", xticks=HEIGHTS)
     names = {0: "own\nprocess"} | {count: f"{count} worker" + "s" * (count > 1) for count in (1, 2)}
     axes[2].bar([names[row["workers"]] for row in shared], [row["seconds"] for row in shared])
-    axes[2].set(xlabel="clip of 60 s at 720 lines")
+    axes[2].set(xlabel="clip of 30 s at 720 lines")
     for ax in axes:
         ax.set_ylim(bottom=0)
         ax.spines[["top", "right"]].set_visible(False)
@@ -123,7 +118,8 @@ def columns(rows: list[Row], name: str) -> tuple[list[float], list[float]]:
 
 def main() -> None:
     rows = measure()
-    found = dict(on=machine(), machine=for_simulation(rows), rows=rows)
+    source_frames = media.probe(run.SAMPLE_FILES["video"]).frames
+    found = dict(on=machine(), machine=for_simulation(rows, source_frames), rows=rows)
     (HERE / "measured.json").write_text(json.dumps(found, indent=1) + "\n")
     draw(rows)
 

@@ -266,12 +266,13 @@ def test_a_sweep_replaces_only_a_sweeps_files(name, folder, clip, speech, capsys
 
 
 def test_a_sweep_replaces_its_own_files(folder, monkeypatch):
-    def stands_in(video, audio, run_dir, values):
+    def stands_in(run_dir):
         Path(run_dir).mkdir(exist_ok=True)
         measured = dict(quality=[dict(video="restored", seam=1.0)], seconds={})
         Path(run_dir, run.TABLE).write_text(json.dumps(measured))
 
-    monkeypatch.setattr(runner, "run_all", stands_in)
+    monkeypatch.setattr(run, "lipsync_and_restore", lambda p: None)
+    monkeypatch.setattr(report, "write", stands_in)
     monkeypatch.setattr(sweep, "_contact_sheet", lambda out, rows: "data:,")
     for crf in ("30", "20"):
         sweep.sweep(SAMPLE_VIDEO, SAMPLE_SPEECH, folder, [dict(crf=crf)], "seam")
