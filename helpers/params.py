@@ -21,7 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SAMPLE = ROOT / "notebooks" / "sample"
 NOTEBOOKS = ("01_setup", "02_lipsync", "03_restore")  # of a run; 04_train stands alone
 TRAINING_NOTEBOOK = "04_train"
-APP_NOTEBOOK = "00_app"  # by clicking: it has no parameters
+APP_NOTEBOOK = "00_app"  # by clicking
 # of the generator's training, to leave out
 TRAINING_PARTS = ("looks", "expert", "critic", "cycle", "encoders")
 INJECTED = "# Parameters\n"  # first line of the cell that papermill adds
@@ -54,9 +54,9 @@ def _p(
 class Params:
     """Parameters of a run, checked by ``build``."""
 
-    video: str = _p("", "12",
+    video: str = _p("", "012",
         "video or picture of a talking person; empty: the run folder's or the sample")
-    audio: str = _p("", "12",
+    audio: str = _p("", "012",
         "sound or video with the speech; empty: the run folder's or the sample")
     run_dir: str = _p("runs/demo", "1234", "folder that receives everything this run writes")
     rotate: str = _p("0", "12", "degrees that the source is turned clockwise; -90 is 270",

@@ -41,12 +41,14 @@ ELSEWHERE = ("1", "4")  # parameters of the weights and of the training
 NO_FACE = "No face was found in the frames looked at."
 
 
-def show(folder: str = "runs") -> None:
-    """Show the app; uploads and run folders land in ``folder``."""
+def show(p: Params, folder: str = "runs") -> None:
+    """Show the app, with the inputs of ``p``; uploads and run folders land in ``folder``."""
     style = (HERE / "app.css").read_text(encoding="utf-8")
     script = (HERE / "app.js").read_text(encoding="utf-8")
     display(HTML(f"<style>{style}</style><script>{script}</script>"))
-    display(App(folder))
+    app = App(folder)
+    app.take(p.video, p.audio)
+    display(app)
 
 
 class App(ipywidgets.VBox):
@@ -54,9 +56,7 @@ class App(ipywidgets.VBox):
 
     def __init__(self, folder: str = "runs"):
         super().__init__()
-        names = [
-            name for name, field in FIELDS.items() if field.metadata["where"] not in ("1", "4")
-        ]
+        names = [name for name, field in FIELDS.items() if field.metadata["where"] not in ELSEWHERE]
         self.settings = Settings(names, Params(run_dir=str(Path(folder, "app"))))
         controls = self.settings.controls
         self.people = People(controls["face"])
@@ -103,9 +103,13 @@ class App(ipywidgets.VBox):
         title = ipywidgets.HTML(TITLE)
         return [title, self.sample_button, zones, self.people, quality, work]
 
+    def take(self, video: str, audio: str) -> None:
+        """Choose files, as if they were dropped; an empty path is none."""
+        self.video.control.value = video
+        self.audio.control.value = audio
+
     def _take_sample(self) -> None:
-        for zone in (self.video, self.audio):
-            zone.control.value = str(run.SAMPLE_FILES[zone.name])
+        self.take(*(str(path) for path in run.SAMPLE_FILES.values()))
 
     def _begin_anew(self) -> None:
         self.run_button.description = self.panel.caption

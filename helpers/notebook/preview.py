@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import tempfile
-from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,7 +14,7 @@ from ..errors import RunError
 from ..params import Params
 from ..plan.plan import Plan
 from ..restore.base import make_restorer
-from ..timing import Progress, silent
+from ..timing import Progress, counted, silent
 
 SECONDS = 3
 
@@ -39,7 +38,7 @@ def write(
 
     with tempfile.TemporaryDirectory() as folder:
         silent_film = Path(folder, "silent.mp4")
-        told = _told(frames, stop - start, p.batch_size, progress)
+        told = counted(frames, progress, "draw", stop - start)
         media.write_video(silent_film, told, plan.fps, p.crf)
 
         length = Fraction(stop - start) / plan.fps
@@ -56,12 +55,3 @@ def talking_part(plan: Plan, batch_size: int) -> tuple[int, int]:
     starts = np.arange(0, plan.frames - length + 1, batch_size)
     start = int(starts[np.argmax(summed[starts + length] - summed[starts])])
     return start, start + length
-
-
-def _told(
-    frames: Iterator[np.ndarray], total: int, every: int, progress: Progress
-) -> Iterator[np.ndarray]:
-    for done, frame in enumerate(frames, 1):
-        if done % every == 0 or done == total:
-            progress("draw", done, total)
-        yield frame

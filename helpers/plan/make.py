@@ -67,14 +67,7 @@ def make_plan(
 
     with times.stage("mouths"):
         tracks, donors = look_at_mouths(
-            p,
-            info,
-            shape,
-            source,
-            tracks=tracks,
-            speech=speech,
-            engine=engine,
-            progress=progress,
+            p, info, shape, source, tracks=tracks, speech=speech, engine=engine, progress=progress
         )
 
     plan = Plan(

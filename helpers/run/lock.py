@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import datetime
 import os
-import socket
 import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from ..errors import RunError
+from ..pool import here
 from .record import UNFINISHED, refuse_links
 
 try:
@@ -98,7 +98,7 @@ def _note_holder(path: Path, cleaning: ExitStack) -> None:
     path.parent.mkdir(exist_ok=True)
     cleaning.callback(_remove_if_empty, path.parent)
     path.unlink(missing_ok=True)
-    path.write_text(f"process {os.getpid()} on {socket.gethostname()} since {now}")
+    path.write_text(f"{here()} since {now}")
     cleaning.callback(path.unlink, missing_ok=True)
 
 

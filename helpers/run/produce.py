@@ -46,9 +46,7 @@ def lipsync(p: Params, progress: Progress = silent, workers: Pool | None = None)
     With ``workers`` they render the segments, else this process does.
     """
     with locked(p.run_dir), disk_full_told(p.run_dir):
-        check_signer(p)
-        prepared = prepare(p, progress=progress)
-        return _produce(replace(p, restorer="none"), "lipsync", *prepared, progress, workers)
+        return _produce(p, "lipsync", progress, workers)
 
 
 def restore(p: Params, progress: Progress = silent, workers: Pool | None = None) -> Record:
@@ -58,9 +56,7 @@ def restore(p: Params, progress: Progress = silent, workers: Pool | None = None)
     """
     p = with_run(p)
     with locked(p.run_dir), disk_full_told(p.run_dir):
-        check_signer(p)
-        prepared = prepare(p, progress=progress)
-        return _produce(p, "restored", *prepared, progress, workers)
+        return _produce(p, "restored", progress, workers)
 
 
 def lipsync_and_restore(
@@ -91,16 +87,13 @@ class Step:
         return Path(self.p.run_dir, UNFINISHED, self.key)
 
 
-def _produce(
-    p: Params,
-    name: str,
-    record: Record,
-    plan: Plan,
-    engine: Engine,
-    progress: Progress,
-    workers: Pool | None,
-) -> Record:
+def _produce(p: Params, name: str, progress: Progress, workers: Pool | None) -> Record:
     """One result, if it is not there already."""
+    check_signer(p)
+    record, plan, engine = prepare(p, progress=progress)
+    if name == "lipsync":
+        p = replace(p, restorer="none")
+
     started = time.perf_counter()
     restorer = describe_restorer(p)
     codec = media.choose_codec(p.encoder, p.crf)
@@ -187,7 +180,7 @@ def _render_by_workers(step: Step, missing: list[Segment], workers: Pool) -> Non
     for number, rendered in segments_of(order, missing, workers):
         start, stop = missing[number]
         path = _segment_path(step.folder, start)
-        part = path.with_suffix(".part")
+        part = media.partial_path(path)
         part.write_bytes(rendered)
         os.replace(part, path)
         _check_inputs(step, at_a_glance=True)

@@ -45,9 +45,8 @@ def segments_of(
     order: Order, ranges: Sequence[tuple[int, int]], workers: pool.Pool
 ) -> Iterator[tuple[int, bytes]]:
     """Number and bytes of each range ``(first frame, frame after the last)``, as they come."""
-    tasks = [(first, stop) for first, stop in ranges]
     outcome: Future
-    for number, outcome in workers(render_segment, tasks, order):
+    for number, outcome in workers(render_segment, ranges, order):
         try:
             yield number, outcome.result()
         except Exception as error:

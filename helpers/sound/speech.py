@@ -9,10 +9,8 @@ from scipy.ndimage import binary_closing, binary_dilation, uniform_filter1d
 
 # Speech activity. The mouth opens before the voice is heard and closes after it.
 SPEECH_SHARE = 0.5  # of the detector's certainty, above which a piece counts as speech
-SPEECH_BEFORE, SPEECH_AFTER = (
-    0.5,
-    0.16,
-)  # s, added to speech: in 99 GRID sentences mouths open 0.5 s ahead, to a third
+SPEECH_BEFORE = 0.5  # s, added to speech: in 99 GRID sentences mouths open so early, to a third
+SPEECH_AFTER = 0.16  # s
 SHORT_PAUSE = 0.3  # s: a shorter pause is none
 SETTLE = 0.16  # s, over which the mouth settles shut or opens
 QUIET = -4.0  # mel level that a pause's windows sink to: digital silence

@@ -121,7 +121,9 @@ def test_badges_and_first_cells_name_one_repository():
     assert {name for text in texts for name in re.findall(address, text)} == {colab.REPOSITORY}
 
 
-@pytest.mark.parametrize("notebook", [*params.NOTEBOOKS, params.TRAINING_NOTEBOOK])
+@pytest.mark.parametrize(
+    "notebook", [params.APP_NOTEBOOK, *params.NOTEBOOKS, params.TRAINING_NOTEBOOK]
+)
 def test_colab_makes_a_form_of_the_parameters(notebook):
     lines = cells.parameter_cell(notebook).splitlines()
     assert max(map(len, lines)) <= 100
@@ -146,11 +148,11 @@ def test_a_slider_covers_the_values_that_are_allowed():
     assert 'steps = 50  # @param {type:"integer"}' in cells.parameter_cell("04_train").splitlines()
 
 
-def test_the_app_needs_no_parameters():
+def test_the_app_can_be_given_its_files():
     document = nbformat.read(runner.FOLDER / "00_app.ipynb", as_version=4)
     nbformat.validate(document)
     code = [cell for cell in document.cells if cell.cell_type == "code"]
-    assert len(code) == 2 and not any(c.outputs or c.execution_count for c in code)
+    assert len(code) == 3 and not any(c.outputs or c.execution_count for c in code)
 
 
 def test_refreshing_writes_the_made_cells_and_nothing_else(tmp_path):
